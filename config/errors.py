@@ -1,0 +1,22 @@
+"""What a person sees when what they gave cannot be used: one sentence, and an exit code."""
+
+import functools
+import sys
+
+
+class InputError(ValueError):
+    """Something the user gave is at fault. The message begins with their own word: the file, key or flag."""
+
+
+def command(main):
+    """Decorate a command line's `main`: an InputError ends the program with its sentence on stderr and exit code 2."""
+
+    @functools.wraps(main)
+    def run(*args, **kwargs):
+        try:
+            return main(*args, **kwargs)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    return run

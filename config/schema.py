@@ -1,0 +1,93 @@
+"""Every setting of an experiment, with its type and default. The defaults are the paper's setting at 256 x 256.
+
+A YAML file in this folder names what it changes; `config.load` refuses keys that are not listed here.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class AttentionLevel:
+    """Flow attention at one stride of the U-Net."""
+
+    stride: int = 8  # Image pixels per feature pixel.
+    kernel: int = 3  # Side k of the k x k window attended to around the flow's end point.
+    radius: int = 4  # Self-correlation reaches displacements 2 (i, j) with |i|, |j| <= radius // 2.
+
+
+def _paper_attention():
+    return [AttentionLevel(8, 3, 4), AttentionLevel(16, 2, 3), AttentionLevel(32, 1, 2)]
+
+
+@dataclass
+class ModelConfig:
+    """The network. Strides run 1, 2, 4, .. over the entries of `channel_multipliers`."""
+
+    image_size: list[int] = field(default_factory=lambda: [256, 256])  # Height, width.
+    channels: int = 128  # Base width; a multiple of 32.
+    channel_multipliers: list[int] = field(default_factory=lambda: [1, 1, 2, 2, 4, 4])  # Width per stride.
+    attention: list[AttentionLevel] = field(default_factory=_paper_attention)  # The deepest strides, finest first.
+    token_stride: int = 16  # Image pixels per MSFF token.
+    dropout: float = 0.1  # In the ResBlocks and in MSFF.
+
+
+@dataclass
+class DataConfig:
+    """Where the training data are and how they are varied."""
+
+    root: str = "datasets/deepfashion"  # Holds img/, pose/, train_pairs.txt and test_pairs.txt.
+    lmdb: str = "datasets/deepfashion_lmdb"  # What data/prepare_data.py wrote: one folder HEIGHT-WIDTH per size.
+    augment: bool = True  # Random scale, crop and flip.
+    workers: int = 4  # Loader processes per training process; 0 loads in the process itself.
+
+
+@dataclass
+class LossConfig:
+    """The flow losses, beside the diffusion loss."""
+
+    features: str = "vgg19"  # What sampling correctness compares: vgg19, or pixels (needs no weights).
+    vgg19_weights: str = ""  # torchvision's vgg19-dcbb9e9d.pth; empty: looked for in torch's cache.
+    correctness_weight: float = 1.0  # Sampling correctness.
+    affine_weight: float = 0.0025  # Affine regularisation.
+
+
+@dataclass
+class TrainingConfig:
+    """The training run. A step is one update of the weights."""
+
+    output: str = "runs/deepfashion_256"  # Checkpoints, TensorBoard files and the resolved configuration.
+    seed: int = 0  # With the step number, it fixes data order, noise and dropout.
+    steps: int = 300_000
+    batch_size: int = 4  # Pairs per process and pass; each is used in both directions.
+    accumulation: int = 1  # Passes per step.
+    learning_rate: float = 2e-5  # Adam, flat after the warm-up.
+    warmup_steps: int = 5_000  # From 4 % of the learning rate; until it ends the EMA is a plain copy.
+    gradient_clip: float = 1.0  # Largest norm of the whole gradient.
+    condition_dropout: float = 0.1  # Probability that a sample trains the unconditional branch.
+    ema_decay: float = 0.9999
+    precision: str = "no"  # Autocast: no, bf16 or fp16.
+    log_every: int = 50
+    picture_every: int = 2_000
+    checkpoint_every: int = 2_000
+    keep_last: int = 2  # Newest checkpoints that stay.
+    keep_every: int = 50_000  # Checkpoints of these steps stay too; 0 keeps none.
+
+
+@dataclass
+class SamplingConfig:
+    """How pictures are drawn, in training and by test.py."""
+
+    sampler: str = "ddim"  # ddim, ddpm, dpm++ or unipc.
+    steps: int = 50
+    guidance: float = 2.0  # eps_null + guidance (eps_cond - eps_null); 1 is the condition alone.
+
+
+@dataclass
+class Config:
+    """One experiment."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
