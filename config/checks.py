@@ -1,0 +1,114 @@
+"""What the values of a configuration must satisfy, beyond their types."""
+
+import math
+
+from config.errors import InputError
+
+SAMPLERS = ("ddim", "ddpm", "dpm++", "unipc")
+PRECISIONS = ("no", "bf16", "fp16")
+FLOW_FEATURES = ("vgg19", "pixels")
+
+
+def validate(config):
+    """Raise InputError, which begins with the dotted key at fault, unless the whole `Config` can be run."""
+    _validate_model(config.model)
+    _validate_data(config.data)
+    _validate_loss(config.loss)
+    _validate_training(config.training)
+    _validate_sampling(config.sampling)
+
+
+def _validate_model(model):
+    _check(len(model.channel_multipliers) >= 2, "model.channel_multipliers", model.channel_multipliers, "two or more")
+    for i, multiplier in enumerate(model.channel_multipliers):
+        _at_least(1, f"model.channel_multipliers[{i}]", multiplier)
+    _check(
+        model.channels >= 32 and model.channels % 32 == 0,
+        "model.channels",
+        model.channels,
+        "a positive multiple of 32, the number of groups in GroupNorm",
+    )
+    _between(0, 1, "model.dropout", model.dropout)
+    largest = 2 ** (len(model.channel_multipliers) - 1)
+    _validate_attention(model.attention, largest)
+    largest_slim = model.attention[0].stride // 2
+    _check(
+        model.token_stride >= 1 and model.token_stride % largest_slim == 0,
+        "model.token_stride",
+        model.token_stride,
+        f"a multiple of {largest_slim}, the largest stride without attention",
+    )
+    _validate_image_size(model, largest)
+
+
+def _validate_attention(attention, largest):
+    """The levels with attention are the deepest ones, finest first, and leave at least stride 1 without."""
+    strides = [level.stride for level in attention]
+    deepest = [largest >> i for i in reversed(range(len(strides)))]
+    _check(
+        strides != [] and strides == deepest and strides[0] > 1,
+        "model.attention",
+        f"strides {strides}",
+        f"the deepest strides, rising, above 1, the last {largest} (as model.channel_multipliers says)",
+    )
+    for i, level in enumerate(attention):
+        _at_least(1, f"model.attention[{i}].kernel", level.kernel)
+        _at_least(1, f"model.attention[{i}].radius", level.radius)
+
+
+def _validate_image_size(model, largest):
+    size = model.image_size
+    _check(len(size) == 2 and min(size) >= 1, "model.image_size", size, "height and width, two positive integers")
+    for divisor, reason in ((largest, "the largest stride"), (model.token_stride, "model.token_stride")):
+        _check(
+            all(side % divisor == 0 for side in size),
+            "model.image_size",
+            size,
+            f"both sides divisible by {divisor}, {reason}",
+        )
+
+
+def _validate_data(data):
+    _at_least(0, "data.workers", data.workers)
+
+
+def _validate_loss(loss):
+    _one_of(FLOW_FEATURES, "loss.features", loss.features)
+    _at_least(0, "loss.correctness_weight", loss.correctness_weight)
+    _at_least(0, "loss.affine_weight", loss.affine_weight)
+
+
+def _validate_training(training):
+    for name in ("steps", "batch_size", "accumulation", "log_every", "picture_every", "checkpoint_every", "keep_last"):
+        _at_least(1, f"training.{name}", getattr(training, name))
+    for name in ("seed", "warmup_steps", "keep_every"):
+        _at_least(0, f"training.{name}", getattr(training, name))
+    for name in ("learning_rate", "gradient_clip"):
+        value = getattr(training, name)
+        _check(0 < value < math.inf, f"training.{name}", value, "a number above 0")
+    _between(0, 1, "training.condition_dropout", training.condition_dropout)
+    _check(0 <= training.ema_decay < 1, "training.ema_decay", training.ema_decay, "from 0 to below 1")
+    _one_of(PRECISIONS, "training.precision", training.precision)
+
+
+def _validate_sampling(sampling):
+    _one_of(SAMPLERS, "sampling.sampler", sampling.sampler)
+    _between(1, 1000, "sampling.steps", sampling.steps)
+    _at_least(0, "sampling.guidance", sampling.guidance)
+
+
+def _check(holds, key, value, expected):
+    if not holds:
+        raise InputError(f"{key}: expected {expected}; got {value}")
+
+
+def _at_least(least, key, value):
+    _check(least <= value < math.inf, key, value, f"{least} or more")
+
+
+def _between(low, high, key, value):
+    _check(low <= value <= high, key, value, f"from {low} to {high}")
+
+
+def _one_of(choices, key, value):
+    _check(value in choices, key, value, f"one of {', '.join(choices)}")
