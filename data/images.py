@@ -1,0 +1,54 @@
+"""Photos: files of any kind -> RGB -> tensors, and back."""
+
+import struct
+
+import numpy as np
+import torch
+from PIL import Image
+
+from config.errors import InputError
+
+# What Pillow raises for files that are damaged or no images at all.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+def read_rgb(path):
+    """The image of a file (JPEG, PNG, ..) as RGB. Transparent parts turn white; 16-bit grey is scaled to 8 bits.
+
+    Raises InputError, beginning with the path, where there is no file or it is no whole image.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return _rgb(image)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: expected an image, got no such file") from error
+    except _DAMAGE as error:
+        raise InputError(f"{path}: expected a whole image, got one that cannot be read ({error})") from error
+
+
+def _rgb(image):
+    if image.mode.startswith("I"):  # 16 bits of grey; 65535 = 255 * 257.
+        grey = np.asarray(image).astype(np.float64) / 257
+        return Image.fromarray(np.rint(grey).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def squeeze(image, size):
+    """The image resized to `size` (H, W), its aspect not kept: PIL bicubic."""
+    height, width = size
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def to_tensor(image):
+    """RGB image -> float32 (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div_(127.5).sub_(1)
+
+
+def to_image(tensor):
+    """(3, H, W) in [-1, 1], clipped to it -> RGB image."""
+    levels = tensor.detach().float().clamp(-1, 1).add(1).mul(127.5).round().byte()
+    return Image.fromarray(levels.permute(1, 2, 0).cpu().numpy())

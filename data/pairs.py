@@ -1,0 +1,83 @@
+"""The pair files, and the names that follow from an image's name."""
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from config.errors import InputError
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One line of a pair file. Images are paths below the root, such as `img/WOMEN/Dresses/id_00000002/02_1_front.jpg`."""
+
+    target: str
+    sources: tuple[str, ...]  # One or more; training draws one of them.
+    where: str = field(default="", compare=False)  # FILE:LINE, for messages.
+
+
+def read_pairs(root, split):
+    """The pairs of `split` ("train" or "test") as a list of Pair. Looks at no image.
+
+    Raises InputError where the root or the pair file is missing, the file is empty, or a line is anything but
+    `img/TARGET,img/SOURCE[,img/SOURCE ..]`.
+    """
+    path = Path(root) / f"{split}_pairs.txt"
+    if not Path(root).is_dir():
+        raise InputError(f"{root}: expected a folder that holds img/, pose/, train_pairs.txt and test_pairs.txt")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: expected a pair file, got: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected a text file of lines `TARGET,SOURCE[,SOURCE ..]`") from error
+    pairs = [_pair(line, f"{path}:{n}") for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not pairs:
+        raise InputError(f"{path}: expected lines `TARGET,SOURCE[,SOURCE ..]`, got an empty file")
+    return pairs
+
+
+def _pair(line, where):
+    target, *sources = (name.strip() for name in line.split(","))
+    if not sources:
+        raise InputError(f"{where}: expected `TARGET,SOURCE[,SOURCE ..]`, got one field, {line.strip()!r}")
+    for name in (target, *sources):
+        if not name.startswith("img/") or ".." in name:
+            raise InputError(f"{where}: expected image paths below the root that begin with img/, got {name!r}")
+    return Pair(target, tuple(sources), where)
+
+
+def check_images(pairs, is_there, place):
+    """Raise InputError, naming pair file and line, for the first image of `pairs` for which `is_there(image)` is false.
+
+    `place` says in words where it was looked for. Each image is asked about once.
+    """
+    seen = set()
+    for pair in pairs:
+        for image in (pair.target, *pair.sources):
+            if image not in seen and not is_there(image):
+                raise InputError(f"{pair.where}: {image} is not in {place}")
+            seen.add(image)
+
+
+def keypoint_path(root, image):
+    """The keypoint file of an image: the same path with `img/` -> `pose/` and the ending `.txt`."""
+    return Path(root) / "pose" / PurePosixPath(image).relative_to("img").with_suffix(".txt")
+
+
+def lmdb_key(image):
+    """The image's key in the data base: its path, ending in `.png`."""
+    return str(PurePosixPath(image).with_suffix(".png"))
+
+
+def flat_name(image):
+    """The image's path as one word: `img/MEN/Tees/id_00000001/03_3_back.jpg` -> `fashionMENTeesid0000000103_3back`."""
+    path = PurePosixPath(image)
+    *outer, item = path.parent.parts[1:] or ("",)
+    number, *rest = path.stem.split("_")
+    view = f"{number}_{''.join(rest)}" if rest else number
+    return "".join(["fashion", *outer, item.replace("_", ""), view])
+
+
+def result_name(source, target):
+    """File name of the generated picture that shows `source`'s person in `target`'s pose."""
+    return f"{flat_name(source)}_2_{flat_name(target)}_vis.png"

@@ -1,0 +1,149 @@
+"""Squeezes every image that a pair file names to one size and writes them into an LMDB.
+
+    python data/prepare_data.py --root ROOT --out OUT [--size 256x256] [--workers N] [--skip-bad]
+
+The data base is the folder OUT/HEIGHT-WIDTH. It appears under that name when it is complete; the same command again goes
+on from an interrupted run, or adds the images of pair files that have grown.
+"""
+
+import argparse
+import io
+import itertools
+import multiprocessing
+import multiprocessing.connection
+import os
+import re
+import signal
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tqdm import tqdm  # noqa: E402
+
+from config.errors import InputError, command  # noqa: E402
+from data.images import read_rgb, squeeze  # noqa: E402
+from data.pairs import lmdb_key, read_pairs  # noqa: E402
+from data.store import StoreWriter  # noqa: E402
+
+CHUNK = 256  # Images per transaction; at most this much work is lost to a crash.
+
+
+@command
+def main(arguments=None):
+    """Run the command line; returns the exit code: 0, or 1 where images could not be used."""
+    options = _parse(arguments)
+    size = parse_size(options.size)
+    if options.workers < 1:
+        raise InputError(f"--workers: expected 1 or more, got {options.workers}")
+    images = named_images(options.root)
+    with StoreWriter(options.out, size, len(images)) as writer:
+        keys, whole = writer.keys()
+        todo = {key: image for key, image in images.items() if key not in keys}
+        if whole and not todo:
+            print(f"{writer.path} is complete: all {len(images)} images are there.")
+            return 0
+        bad = _convert_all(writer, options, size, todo, len(images))
+        _report(bad)
+        if bad and not options.skip_bad:
+            print(f"error: {writer.path} was not finished; mend the {len(bad)} images above and run the same command")
+            print("again, or leave them out with --skip-bad.")
+            return 1
+        if not whole or len(bad) < len(todo):
+            writer.finish()
+        left_out = f", {len(bad)} left out: drop their lines from the pair files before training" if bad else ""
+        print(f"{writer.path} is complete: {len(images) - len(bad)} images{left_out}.")
+    return 0
+
+
+def _parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", required=True, help="holds img/, train_pairs.txt and test_pairs.txt")
+    parser.add_argument("--out", required=True, help="where the data base goes")
+    parser.add_argument("--size", default="256x256", help="HEIGHTxWIDTH in pixels (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="default: one per core")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
+    return parser.parse_args(arguments)
+
+
+def parse_size(text):
+    """`256x176` -> (256, 176), height and width. Raises InputError for anything else."""
+    match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
+    if not match:
+        raise InputError(f"--size: expected HEIGHTxWIDTH in pixels, such as 256x256, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def named_images(root):
+    """Every image that a pair file below `root` names: {LMDB key: (image, FILE:LINE that names it first)}."""
+    images = {}
+    for pair in read_pairs(root, "train") + read_pairs(root, "test"):
+        for image in (pair.target, *pair.sources):
+            known, where = images.setdefault(lmdb_key(image), (image, pair.where))
+            if known != image:
+                raise InputError(f"{pair.where}: {image} differs only in its ending from {known} ({where})")
+    return images
+
+
+def _convert_all(writer, options, size, todo, total):
+    """Write the images of `todo`; returns a sentence for each that cannot be used."""
+    bad = []
+    tasks = ((key, os.path.join(options.root, image), where, size) for key, (image, where) in todo.items())
+    bar = tqdm(total=total, initial=total - len(todo), desc=str(writer.path), unit="image")
+    with bar, ProcessPoolExecutor(options.workers, initializer=_start_worker) as pool:
+        try:
+            for results in _ahead(pool, tasks):
+                bad += [fault for _, _, fault in results if fault]
+                writer.write([(key, value) for key, value, fault in results if not fault])
+                bar.update(len(results))
+        except BrokenProcessPool as error:
+            raise InputError("--workers: a worker died, perhaps for want of memory; try fewer") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return bad
+
+
+def _ahead(pool, tasks):
+    """The results of `tasks` in chunks. While one chunk is written, the workers are at the next."""
+    waiting = None
+    while chunk := list(itertools.islice(tasks, CHUNK)):
+        submitted = pool.map(convert, chunk, chunksize=4)
+        if waiting is not None:
+            yield list(waiting)
+        waiting = submitted
+    if waiting is not None:
+        yield list(waiting)
+
+
+def convert(task):
+    """(key, path, where, size) -> (key, PNG bytes, None), or (key, None, what is wrong). Runs in a worker."""
+    key, path, where, size = task
+    try:
+        image = squeeze(read_rgb(path), size)
+    except InputError as error:
+        return key, None, f"{error}, named in {where}"
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return key, file.getvalue(), None
+
+
+def _start_worker():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process.
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent():
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _report(bad):
+    for fault in bad:
+        print(fault, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
