@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from config.errors import InputError
-from config.load import load_config, to_yaml, validate
+from config.load import load_config, to_yaml
 from config.schema import Config
 from models.flow_net import FlowNet
 from models.reference_encoder import ReferenceEncoder
@@ -66,15 +66,14 @@ class PoseTransferModel(nn.Module):
         """The model of a folder with config.yaml and model.safetensors, in eval mode. Raises InputError."""
         folder = Path(folder)
         config = load_config(folder / CONFIG_FILE)
-        validate(config)
         model = cls(config.model)
-        load_weights(model, folder / WEIGHTS_FILE)
+        load_weights(model, folder)
         return model.eval()
 
 
-def load_weights(model, path):
-    """Fill a model from a safetensors file; names and shapes must agree. Raises InputError that lists what does not."""
-    path = Path(path)
+def load_weights(model, folder):
+    """Fill a model from a checkpoint folder; names and shapes must agree. Raises InputError that lists what does not."""
+    path = Path(folder) / WEIGHTS_FILE
     if not path.is_file():
         raise InputError(f"{path}: no such file; a checkpoint folder holds {CONFIG_FILE} and {WEIGHTS_FILE}.")
     try:

@@ -1,0 +1,63 @@
+"""Pictures that people look at: skeletons, flows as colour, masks, and grids of them."""
+
+import cv2
+import numpy as np
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+
+from data.images import to_image
+from models.flow_losses import resize_flow
+
+GAP, HEADING = 8, 30
+
+
+def skeleton_picture(pose):
+    """The skeleton of a pose map (20, H, W), as RGB."""
+    return Image.fromarray((pose[:3] * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+
+
+def flow_picture(flow, size):
+    """A flow (2, h, w), drawn at `size` (H, W): hue is its direction, white is none, full colour a quarter of the image."""
+    flow = resize_flow(flow[None].float().cpu(), tuple(size))[0].numpy()
+    length, angle = np.hypot(*flow), np.degrees(np.arctan2(flow[1], flow[0])) % 360
+    saturation = np.clip(length / (max(size) / 4), 0, 1)
+    hsv = np.stack([angle, saturation, np.ones_like(angle)], axis=2).astype(np.float32)
+    return Image.fromarray((cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).round().astype(np.uint8))
+
+
+def mask_picture(mask, size):
+    """A mask (1, h, w) in [0, 1], drawn at `size` (H, W): white comes along the flow."""
+    mask = F.interpolate(mask[None].float().cpu(), size=tuple(size))[0, 0]
+    return Image.fromarray((mask * 255).round().byte().numpy()).convert("RGB")
+
+
+def pair_pictures(batch, condition, generated):
+    """Columns of a grid, title -> pictures, for a batch of pairs, its Condition and generated images (B, 3, H, W)."""
+    size = batch["target_image"].shape[2:]
+    finest = min(condition.flows)
+    return {
+        "source": [to_image(image) for image in batch["source_image"]],
+        "skeleton": [skeleton_picture(pose) for pose in batch["target_pose"]],
+        "target": [to_image(image) for image in batch["target_image"]],
+        "generated": [to_image(image) for image in generated],
+        "flow": [flow_picture(flow, size) for flow in condition.flows[finest]],
+        "mask": [mask_picture(mask, size) for mask in condition.masks[finest]],
+    }
+
+
+def grid_picture(columns, height):
+    """One picture of all columns (title -> pictures of one size), each picture `height` pixels high, on white."""
+    first = next(iter(columns.values()))
+    width = round(first[0].width * height / first[0].height)
+    rows = len(first)
+    size = (len(columns) * (width + GAP) + GAP, HEADING + rows * (height + GAP) + GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=16)
+    for column, (title, pictures) in enumerate(columns.items()):
+        left = GAP + column * (width + GAP)
+        draw.text((left + width / 2, HEADING / 2 + GAP / 2), title, fill="black", font=font, anchor="mm")
+        for row, picture in enumerate(pictures):
+            resized = picture.resize((width, height), Image.Resampling.BICUBIC)
+            sheet.paste(resized, (left, HEADING + GAP + row * (height + GAP)))
+    return sheet

@@ -1,0 +1,75 @@
+"""Samplers over `denoise(x_t, t) -> (B, 6, H, W)`, and guidance as a closure around the model.
+
+The schedulers are diffusers'. "ddim" has the release's settings: leading spacing, no clipping, final alpha 1, eta 0.
+"""
+
+import zlib
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
+
+from diffusion.gaussian import BETA_FIRST, BETA_LAST, STEPS
+
+SCHEDULE = {"num_train_timesteps": STEPS, "beta_start": BETA_FIRST, "beta_end": BETA_LAST, "beta_schedule": "linear"}
+
+
+def make_scheduler(sampler, steps):
+    """The diffusers scheduler called `sampler` (see config.checks.SAMPLERS), set to a number of steps."""
+    if sampler == "ddim":
+        scheduler = DDIMScheduler(**SCHEDULE, clip_sample=False, set_alpha_to_one=True, timestep_spacing="leading")
+    elif sampler == "ddpm":
+        scheduler = DDPMScheduler(**SCHEDULE, clip_sample=True, variance_type="learned_range")
+    elif sampler == "dpm++":
+        scheduler = DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", solver_order=2)
+    elif sampler == "unipc":
+        scheduler = UniPCMultistepScheduler(**SCHEDULE, solver_order=2)
+    else:
+        raise ValueError(f"no sampler is called {sampler!r}")
+    scheduler.set_timesteps(steps)
+    return scheduler
+
+
+@torch.no_grad()
+def sample(denoise, x_t, scheduler, generators=None):
+    """From noise x_t (B, 3, H, W) to a picture of the same shape, not clipped.
+
+    generators: one per image, for samplers that draw noise on the way ("ddpm").
+    """
+    learned_variance = scheduler.config.get("variance_type") == "learned_range"
+    options = {"generator": generators} if learned_variance else {}
+    for t in scheduler.timesteps:
+        output = denoise(x_t, t.to(x_t.device).expand(len(x_t))).float()
+        output = output if learned_variance else output[:, :3]
+        x_t = scheduler.step(output, t, x_t, **options).prev_sample
+    return x_t
+
+
+def guided(model, target_pose, condition, guidance):
+    """denoise(x_t, t) with classifier-free guidance: eps_null + guidance (eps_cond - eps_null); v is the condition's."""
+
+    def denoise(x_t, t):
+        if guidance == 1:
+            return model.denoise(x_t, t, target_pose, condition)
+        null, v = model.denoise(x_t, t, target_pose, None).chunk(2, dim=1)
+        if guidance == 0:
+            return torch.cat([null, v], dim=1)
+        noise, v = model.denoise(x_t, t, target_pose, condition).chunk(2, dim=1)
+        return torch.cat([null + guidance * (noise - null), v], dim=1)
+
+    return denoise
+
+
+def image_generators(seed, names):
+    """One CPU generator per image, from the seed and the image's name: a picture depends on nothing else."""
+    return [torch.Generator().manual_seed(derived_seed(seed, zlib.crc32(name.encode()))) for name in names]
+
+
+def initial_noise(generators, size):
+    """x_T for images of size (H, W), one generator each: (B, 3, H, W) on the CPU, the same for every device."""
+    return torch.stack([torch.randn(3, *size, generator=generator) for generator in generators])
+
+
+def derived_seed(*numbers):
+    """A seed that follows from non-negative integers, and is unrelated for any others."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,83 @@
+"""The two losses that train the flow itself (Ren et al., GFLA): sampling correctness and affine regularisation."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from flow_ops import gaussian_warp
+
+
+class FlowLoss(nn.Module):
+    """Both losses over all strides. It holds no weights to train."""
+
+    def __init__(self, extractor, kernels):
+        super().__init__()
+        self.extractor = extractor  # Image -> list of feature maps, one per stride, finest first.
+        self.kernels = kernels  # Window of the affine regularisation by stride, finest first.
+
+    def forward(self, flows, source_image, target_image):
+        """flows by stride, images (B, 3, H, W) in [-1, 1]. Two scalars: correctness and affine regularisation."""
+        with torch.no_grad(), torch.autocast(source_image.device.type, enabled=False):
+            source, target = self.extractor(source_image), self.extractor(target_image)
+        flows = [flows[stride].float() for stride in self.kernels]
+        correctness = sum(
+            sampling_correctness(resize_flow(flow, a.shape[2:]), a, b)
+            for flow, a, b in zip(flows, source, target, strict=True)
+        )
+        affine = sum(affine_regularisation(flow, k) for flow, k in zip(flows, self.kernels.values(), strict=True))
+        return correctness, affine
+
+
+class PixelFeatures(nn.Module):
+    """3 x 3 patches of the image, average-pooled to each stride: a flow can be trained with no weights at hand."""
+
+    def __init__(self, strides):
+        super().__init__()
+        self.strides = strides
+
+    def forward(self, image):
+        """(B, 3, H, W) -> a list of (B, 27, H/s, W/s)."""
+        pooled = [F.avg_pool2d(image, stride) for stride in self.strides]
+        return [F.unfold(F.pad(x, [1] * 4, mode="replicate"), 3).unflatten(2, x.shape[2:]) for x in pooled]
+
+
+def sampling_correctness(flow, source, target):
+    """How far the warped source features are from the most similar ones there are, in [0, 1 - 1/e] (GFLA, eq. 2).
+
+    flow: (B, 2, H, W) in pixels; source, target: features (B, C, H, W). A scalar.
+    """
+    similarity = F.cosine_similarity(target, gaussian_warp(source, flow), dim=1).flatten(1)  # (B, HW)
+    target, source = (F.normalize(x.flatten(2), dim=1) for x in (target, source))
+    best = (target.transpose(1, 2) @ source).amax(dim=2)  # (B, HW)
+    return (-similarity / (best + 1e-8)).exp().mean() - torch.exp(similarity.new_tensor(-1.0))
+
+
+def affine_regularisation(flow, kernel):
+    """How far the flow's end points in each k x k window are from an affine map of it (GFLA, eq. 4).
+
+    flow: (B, 2, H, W) in pixels. A scalar: squared residuals, summed over the window and both axes, averaged over windows.
+    """
+    height, width = flow.shape[2:]
+    columns = torch.arange(width, device=flow.device).expand(height, -1)
+    rows = torch.arange(height, device=flow.device)[:, None].expand(-1, width)
+    ends = flow + torch.stack([columns, rows])  # (B, 2, H, W)
+    # An affine map is fitted as well around any origin; a window's own makes small numbers of large coordinates.
+    windows = F.unfold(ends, kernel).unflatten(1, (2, kernel**2))  # (B, 2, k^2, windows)
+    windows = windows - windows.mean(dim=2, keepdim=True)
+    residual = torch.einsum("pq,bcqn->bcpn", _affine_residual(kernel).to(flow), windows)
+    return residual.square().sum(dim=(1, 2)).mean()
+
+
+def resize_flow(flow, size):
+    """A flow on another grid: nearest values, scaled to that grid's pixels. (B, 2, H, W) -> (B, 2, *size)."""
+    if flow.shape[2:] == size:
+        return flow
+    scale = flow.new_tensor([size[1] / flow.shape[3], size[0] / flow.shape[2]])[:, None, None]
+    return F.interpolate(flow, size=size) * scale
+
+
+def _affine_residual(kernel):
+    """A (A^T A)^-1 A^T - I for the window's positions A = [row, column, 1]: what an affine map cannot explain."""
+    rows, columns = torch.meshgrid(*[torch.arange(kernel, dtype=torch.float64)] * 2, indexing="ij")
+    design = torch.stack([rows.flatten(), columns.flatten(), torch.ones(kernel**2, dtype=torch.float64)], dim=1)
+    return design @ torch.linalg.pinv(design) - torch.eye(kernel**2, dtype=torch.float64)

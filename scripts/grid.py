@@ -1,0 +1,59 @@
+"""Lay generated pictures out beside what they were made from: source, skeleton, target, generated, flow, mask.
+
+    python scripts/grid.py --checkpoint runs/demo_64 --data datasets/demo --generated outputs/demo --out grid.png
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from config.errors import InputError, command
+from data.dataset import TestPairs
+from data.images import read_rgb, to_tensor
+from diffusion.checkpoints import resolve_checkpoint
+from diffusion.pictures import grid_picture, pair_pictures
+from models.pose_transfer import PoseTransferModel
+
+
+@command
+def main():
+    """Parse the command line and write the grid."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", required=True, help="a checkpoint folder, or a run folder: its newest one")
+    parser.add_argument("--data", required=True, help="the data's root, with the target images")
+    parser.add_argument("--generated", required=True, help="what test.py wrote")
+    parser.add_argument("--out", required=True, help="PNG file to write")
+    parser.add_argument("--pairs", type=int, default=8, help="rows")
+    parser.add_argument("--height", type=int, default=192, help="of each picture in it")
+    args = parser.parse_args()
+    for flag in ("pairs", "height"):
+        if getattr(args, flag) < 1:
+            raise InputError(f"--{flag}: expected 1 or more, got {getattr(args, flag)}.")
+
+    model = PoseTransferModel.from_pretrained(resolve_checkpoint(args.checkpoint))
+    pairs = TestPairs(args.data, model.config.image_size)
+    chosen = spread(len(pairs), args.pairs)
+    items = [pairs[i] for i in chosen]
+    if not pairs.has_targets:
+        raise InputError(f"{args.data}: expected the target images of test_pairs.txt beside the sources.")
+    batch = {key: torch.stack([item[key] for item in items]) for key in items[0] if torch.is_tensor(items[0][key])}
+    generated = [to_tensor(read_rgb(Path(args.generated) / item["result"])) for item in items]
+    with torch.no_grad():
+        condition = model.encode(batch["source_image"], batch["source_pose"], batch["target_pose"])
+    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+    grid_picture(pair_pictures(batch, condition, generated), args.height).save(args.out)
+    print(f"{args.out}: {len(items)} pairs")
+
+
+def spread(count, wanted):
+    """Up to `wanted` indices, evenly over `count`: neighbours in a pair file show the same person."""
+    wanted = min(wanted, count)
+    return [i * count // wanted for i in range(wanted)]
+
+
+if __name__ == "__main__":
+    main()
