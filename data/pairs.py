@@ -8,7 +8,7 @@ from config.errors import InputError
 
 @dataclass(frozen=True)
 class Pair:
-    """One line of a pair file. Images are paths below the root, such as `img/WOMEN/Dresses/id_00000002/02_1_front.jpg`."""
+    """One line of a pair file. Images are paths below the root: `img/WOMEN/Dresses/id_00000002/02_1_front.jpg`."""
 
     target: str
     sources: tuple[str, ...]  # One or more; training draws one of them.
@@ -46,17 +46,22 @@ def _pair(line, where):
     return Pair(target, tuple(sources), where)
 
 
-def check_images(pairs, is_there, place):
-    """Raise InputError, naming pair file and line, for the first image of `pairs` for which `is_there(image)` is false.
+def check_images(pairs, is_fit, fault, targets=True):
+    """Raise InputError, naming pair file, line and image, for the first image of `pairs` that `is_fit` denies.
 
-    `place` says in words where it was looked for. Each image is asked about once.
+    `fault` completes the sentence "IMAGE .."; each image is asked about once; `targets=False` asks about sources only.
     """
     seen = set()
     for pair in pairs:
-        for image in (pair.target, *pair.sources):
-            if image not in seen and not is_there(image):
-                raise InputError(f"{pair.where}: {image} is not in {place}")
+        for image in (*([pair.target] if targets else []), *pair.sources):
+            if image not in seen and not is_fit(image):
+                raise InputError(f"{pair.where}: {image} {fault}")
             seen.add(image)
+
+
+def check_keypoints(pairs, root):
+    """Raise InputError, naming pair file, line and image, for the first image of `pairs` without a keypoint file."""
+    check_images(pairs, lambda image: keypoint_path(root, image).exists(), f"has no keypoint file below {root}/pose")
 
 
 def keypoint_path(root, image):

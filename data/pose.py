@@ -1,8 +1,8 @@
 """Keypoints and the pose maps drawn from them.
 
 Keypoints are (18, 2) arrays of x y in OpenPose's COCO-18 order: 0 nose, 1 neck, 2-4 right arm, 5-7 left arm, 8-10 right
-leg, 11-13 left leg, 14 right eye, 15 left eye, 16 right ear, 17 left ear. A missing joint is -1 -1. Files hold them in the
-annotation frame: that of a 256 x 256 picture whose content is columns 40..215.
+leg, 11-13 left leg, 14 right eye, 15 left eye, 16 right ear, 17 left ear. A missing joint is -1 -1. Files hold them in
+the annotation frame: that of a 256 x 256 picture whose content is columns 40..215.
 """
 
 import math

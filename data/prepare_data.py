@@ -2,8 +2,8 @@
 
     python data/prepare_data.py --root ROOT --out OUT [--size 256x256] [--workers N] [--skip-bad]
 
-The data base is the folder OUT/HEIGHT-WIDTH. It appears under that name when it is complete; the same command again goes
-on from an interrupted run, or adds the images of pair files that have grown.
+The data base is the folder OUT/HEIGHT-WIDTH. It appears under that name when it is complete; the same command again
+goes on from an interrupted run, or adds the images of pair files that have grown.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tqdm import tqdm  # noqa: E402
+from tqdm import tqdm
 
-from config.errors import InputError, command  # noqa: E402
-from data.images import read_rgb, squeeze  # noqa: E402
-from data.pairs import lmdb_key, read_pairs  # noqa: E402
-from data.store import StoreWriter  # noqa: E402
+from config.errors import InputError, command
+from data.images import read_rgb, squeeze
+from data.pairs import lmdb_key, read_pairs
+from data.store import StoreWriter
 
 CHUNK = 256  # Images per transaction; at most this much work is lost to a crash.
 
@@ -49,8 +49,8 @@ def main(arguments=None):
         bad = _convert_all(writer, options, size, todo, len(images))
         _report(bad)
         if bad and not options.skip_bad:
-            print(f"error: {writer.path} was not finished; mend the {len(bad)} images above and run the same command")
-            print("again, or leave them out with --skip-bad.")
+            remedy = "mend them and run the same command again, or leave them out with --skip-bad"
+            print(f"error: {writer.path} was not finished for these {len(bad)} images: {remedy}", file=sys.stderr)
             return 1
         if not whole or len(bad) < len(todo):
             writer.finish()

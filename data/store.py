@@ -1,7 +1,7 @@
 """The image data base: one LMDB folder HEIGHT-WIDTH per size.
 
-A key is an image's path ending in `.png`, its value the PNG file of the RGB image squeezed to that size. The key `length`
-holds the number of images in five digits and is written last.
+A key is an image's path ending in `.png`, its value the PNG file of the RGB image squeezed to that size. The key
+`length` holds the number of images in five digits and is written last.
 """
 
 import contextlib
@@ -126,6 +126,8 @@ class StoreWriter:
                 fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # Goes with the process, however it ends.
             except BlockingIOError:
                 raise InputError(f"{self.folder}: expected no other run to be writing {self.path.name} there") from None
+            if self.partial.exists() and not self._partial_data.exists():
+                shutil.rmtree(self.partial)  # The last run ended between two steps.
         return self
 
     def __exit__(self, *_):
@@ -139,12 +141,10 @@ class StoreWriter:
         data = self._partial_data if self._partial_data.exists() else self._data
         if not data.exists():
             return set(), False
-        with self._writing(), lmdb.open(str(data.parent), readonly=True, lock=False, map_size=_READER_MAP) as stored:
-            with stored.begin() as transaction:
-                keys = {bytes(key) for key in transaction.cursor().iternext(values=False)}
-                length = transaction.get(LENGTH_KEY)
-        keys.discard(LENGTH_KEY)
-        return {key.decode() for key in keys}, data == self._data and length == b"%05d" % len(keys)
+        environment = _shared_environment(data.parent.resolve())
+        with environment.begin() as transaction:
+            keys = {key.decode() for key in transaction.cursor().iternext(values=False)}
+        return keys - {LENGTH_KEY.decode()}, data == self._data and LENGTH_KEY.decode() in keys
 
     def write(self, images):
         """Store (key, PNG bytes) pairs, all or none of them."""

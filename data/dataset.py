@@ -1,0 +1,131 @@
+"""Data sets: pairs for training, drawn from the image data base, and test pairs, read from the photos themselves."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from config.errors import InputError
+from data.images import read_rgb, squeeze, to_tensor
+from data.pairs import check_images, check_keypoints, keypoint_path, lmdb_key, read_pairs, result_name
+from data.pose import annotation_to_image, pose_map, read_keypoints
+from data.store import ImageStore
+
+LARGEST_SCALE = 0.05  # Training images grow by up to this share before they are cropped.
+
+
+class PairDataset(Dataset):
+    """Training pairs without end: item `position` is a pure function of the seed and the position.
+
+    Position p stands in epoch p // len, which runs over the pairs in an order of its own. An item is a dict of
+    source_image, target_image: float32 (3, H, W) in [-1, 1]; source_pose, target_pose: float32 (20, H, W) in [0, 1];
+    position: int. Raises InputError where the root, its files or the data base of `size` (H, W) do not fit together.
+    """
+
+    def __init__(self, data, size, seed):
+        """`data` is a config.schema.DataConfig."""
+        self.root = Path(data.root)
+        self.size = tuple(size)
+        self.seed = seed
+        self.augment = data.augment
+        if seed < 0:
+            raise InputError(f"training.seed: expected 0 or more, got {seed}")
+        self.pairs = read_pairs(self.root, "train")
+        self.store = ImageStore(data.lmdb, self.size)
+        check_images(self.pairs, lambda image: lmdb_key(image) in self.store, f"is not in {self.store.path}")
+        check_keypoints(self.pairs, self.root)
+        self.store.read(lmdb_key(self.pairs[0].target))  # Finds a wrong size before any worker starts.
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __getitem__(self, position):
+        position = int(position)
+        random = np.random.default_rng((self.seed, position))
+        epoch, place = divmod(position, len(self))
+        pair = self.pairs[_epoch_order(self.seed, epoch, len(self))[place]]
+        source = pair.sources[random.integers(len(pair.sources))]
+        source_image, source_pose = self._load(source, random)
+        target_image, target_pose = self._load(pair.target, random)
+        item = {
+            "source_image": source_image,
+            "source_pose": source_pose,
+            "target_image": target_image,
+            "target_pose": target_pose,
+        }
+        if self.augment and random.random() < 0.5:
+            item = {name: values.flip(-1) for name, values in item.items()}
+        return {**item, "position": position}
+
+    def _load(self, name, random):
+        """Image (3, H, W) and pose map (20, H, W), varied alike."""
+        image = self.store.read(lmdb_key(name))
+        keypoints = read_keypoints(keypoint_path(self.root, name))
+        image, keypoints = _vary(image, keypoints, random) if self.augment else _plain(image, keypoints)
+        return to_tensor(image), torch.from_numpy(pose_map(keypoints, self.size))
+
+
+@functools.lru_cache(maxsize=2)  # A batch may end one epoch and begin the next.
+def _epoch_order(seed, epoch, length):
+    return np.random.default_rng((seed, epoch, 1)).permutation(length)  # The 1 keeps it apart from an item's draws.
+
+
+def _plain(image, keypoints):
+    return image, annotation_to_image(keypoints, image.size[::-1])
+
+
+def _vary(image, keypoints, random):
+    """A crop of the slightly enlarged image, as large as the image; keypoints from the annotation frame to the crop."""
+    width, height = image.size
+    scale = 1 + random.uniform(0, LARGEST_SCALE)
+    large = (int(height * scale), int(width * scale))
+    top, left = (int(random.integers(after - before + 1)) for after, before in zip(large, (height, width), strict=True))
+    crop = squeeze(image, large).crop((left, top, left + width, top + height))
+    return crop, annotation_to_image(keypoints, large, offset=(top, left))
+
+
+class TestPairs(Dataset):
+    """The pairs of test_pairs.txt below `root`, one for each source of a line, read from the photos themselves.
+
+    An item is a dict of source_image: float32 (3, H, W) in [-1, 1]; source_pose, target_pose: float32 (20, H, W) in
+    [0, 1]; target_image like source_image, if every target's photo is there (`has_targets`); source, target: the
+    images' names; result: the file name of the generated picture. Raises InputError where a file is missing or unfit.
+    """
+
+    __test__ = False  # No test, whatever pytest makes of the name.
+
+    def __init__(self, root, size):
+        self.root = Path(root)
+        self.size = tuple(size)
+        lines = read_pairs(root, "test")
+        check_images(lines, self._has_photo, f"is not there, below {root}", targets=False)
+        check_keypoints(lines, root)
+        self.pairs = [(source, line.target) for line in lines for source in line.sources]
+        self.has_targets = all(self._has_photo(target) for _, target in self.pairs)
+
+    def _has_photo(self, image):
+        return (self.root / image).exists()
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __getitem__(self, index):
+        source, target = self.pairs[index]
+        item = {
+            "source_image": self._image(source),
+            "source_pose": self._pose(source),
+            "target_pose": self._pose(target),
+            "source": source,
+            "target": target,
+            "result": result_name(source, target),
+        }
+        return {**item, "target_image": self._image(target)} if self.has_targets else item
+
+    def _image(self, name):
+        return to_tensor(squeeze(read_rgb(self.root / name), self.size))
+
+    def _pose(self, name):
+        keypoints = read_keypoints(keypoint_path(self.root, name))
+        return torch.from_numpy(pose_map(annotation_to_image(keypoints, self.size), self.size))
