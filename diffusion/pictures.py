@@ -9,6 +9,7 @@ from data.images import to_image
 from models.flow_losses import resize_flow
 
 GAP, HEADING = 8, 30
+ASPECT = 176 / 256  # Width over height of the photos, which were squeezed to the network's size.
 
 
 def skeleton_picture(pose):
@@ -46,10 +47,9 @@ def pair_pictures(batch, condition, generated):
 
 
 def grid_picture(columns, height):
-    """One picture of all columns (title -> pictures of one size), each picture `height` pixels high, on white."""
-    first = next(iter(columns.values()))
-    width = round(first[0].width * height / first[0].height)
-    rows = len(first)
+    """One picture of all columns (title -> pictures), each picture `height` pixels high and in the photos' aspect."""
+    width = round(height * ASPECT)
+    rows = len(next(iter(columns.values())))
     size = (len(columns) * (width + GAP) + GAP, HEADING + rows * (height + GAP) + GAP)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)

@@ -29,15 +29,20 @@ class FlowLoss(nn.Module):
 
 
 class PixelFeatures(nn.Module):
-    """3 x 3 patches of the image, average-pooled to each stride: a flow can be trained with no weights at hand."""
+    """3 x 3 patches of the image, average-pooled to each stride: a flow can be trained with no weights at hand.
+
+    Light and dark parts are channels of their own, so that features are never negative, as those of VGG's ReLUs: the
+    correctness divides by a similarity.
+    """
 
     def __init__(self, strides):
         super().__init__()
         self.strides = strides
 
     def forward(self, image):
-        """(B, 3, H, W) -> a list of (B, 27, H/s, W/s)."""
-        pooled = [F.avg_pool2d(image, stride) for stride in self.strides]
+        """(B, 3, H, W) -> a list of (B, 54, H/s, W/s)."""
+        halves = torch.cat([image.relu(), (-image).relu()], dim=1)
+        pooled = [F.avg_pool2d(halves, stride) for stride in self.strides]
         return [F.unfold(F.pad(x, [1] * 4, mode="replicate"), 3).unflatten(2, x.shape[2:]) for x in pooled]
 
 

@@ -1,7 +1,7 @@
 """The release's tensor names for each of ours: enough to load reference weights, no converter."""
 
 
-def release_names(config):
+def release_names():
     """Our parameter name -> the release's names; several are stacked along the first axis."""
     names = {}
 
