@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what this repository needs: `bash setup.sh`, or `bash setup.sh --dev` for the test tools too.
 #
-# It goes into the active virtual or conda environment (never conda's base), else into .venv here. With an NVIDIA GPU the CuPy
-# that matches torch and torchvision come along. What is installed already is skipped by a stamp, the hash of the requirement
-# files and the interpreter, kept inside the environment. PIP_* variables and pip's configuration apply as ever.
+# It goes into the active virtual or conda environment (never conda's base), else into .venv here. With an NVIDIA GPU,
+# torchvision and the CuPy that fits torch's CUDA come along. What is installed already is skipped by a stamp, the hash
+# of the requirement files and the interpreter, kept inside the environment. PIP_* variables and pip's configuration apply.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/interpreter.sh
@@ -31,7 +31,7 @@ ensure_environment() {
     if [ "$ENVIRONMENT" = "$PWD/.venv" ]; then
         "$PYTHON" -m pip --version >/dev/null 2>&1 || make_environment
     fi
-    [ -x "$PYTHON" ] || fail "$ENVIRONMENT is the active environment, but it has no bin/python; deactivate it, or make it anew."
+    [ -x "$PYTHON" ] || fail "$ENVIRONMENT is the active environment, but it has no bin/python; deactivate or repair it."
     python_is_new_enough "$PYTHON" || fail "$PYTHON is $("$PYTHON" --version 2>&1); python 3.11 or newer is needed."
 }
 
@@ -103,7 +103,7 @@ finish() {
     if ! check="$("$PYTHON" -m pip check 2>&1)"; then
         echo "$check" >&2
         [ "$ENVIRONMENT" != "$PWD/.venv" ] || fail "pip check found the conflicts above in $ENVIRONMENT."
-        say "the conflicts above are between packages of your environment; if one matters here, use an environment of its own"
+        say "your environment holds the conflicts above; if one of them matters here, use an environment of its own"
     fi
     set -- "${fresh_stamps[@]}"
     while [ $# -gt 0 ]; do

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The whole road on made-up people, in minutes, on a CPU, with nothing downloaded but Python packages: bash scripts/demo.sh
+# The whole road on made-up people: bash scripts/demo.sh
 #
+# It runs on a CPU and downloads nothing but Python packages.
 # Data, training, pictures, scores, and at the end a grid to look at: outputs/demo/grid.png.
 set -euo pipefail
 
@@ -29,6 +30,7 @@ stage "Draw the test pairs with it -> outputs/demo/generated" \
 stage "Score them against the true images -> outputs/demo/metrics.json" \
     bash scripts/evaluate.sh --generated outputs/demo/generated --data datasets/demo --out outputs/demo/metrics.json
 stage "Lay source, pose, result and truth side by side -> outputs/demo/grid.png" \
-    "$PYTHON" scripts/grid.py --checkpoint runs/demo_64 --data datasets/demo --generated outputs/demo/generated --out outputs/demo/grid.png
+    "$PYTHON" scripts/grid.py --checkpoint runs/demo_64 --data datasets/demo --generated outputs/demo/generated \
+    --out outputs/demo/grid.png
 
 echo "== The demo took $SECONDS s. Look at outputs/demo/grid.png"

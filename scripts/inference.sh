@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Generate pictures: bash scripts/inference.sh [flags of test.py]
 #
-# Without flags, the demo weights draw the demo pairs into outputs/inference. The flags: bash scripts/inference.sh --help
+# Without flags, the demo weights draw the demo pairs into outputs/inference. --help lists the flags.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Train: bash scripts/train.sh [CONFIG] [key=value ...]
 #
-# CONFIG is a file of config/, by default config/deepfashion_256.yaml; key=value changes one of its settings. One process per
-# GPU, or NPROC of them. The same command, given again, goes on from the newest checkpoint.
+# CONFIG is a file of config/, by default config/deepfashion_256.yaml; key=value changes one of its settings. There is
+# one process per GPU, or NPROC of them. The same command, given again, goes on from the newest checkpoint.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
