@@ -3,7 +3,7 @@
 #
 # It goes into the active virtual or conda environment (never conda's base), else into .venv here. With an NVIDIA GPU,
 # torchvision and the CuPy that fits torch's CUDA come along. What is installed already is skipped by a stamp, the hash
-# of the requirement files and the interpreter, kept inside the environment. PIP_* variables and pip's configuration apply.
+# of the requirement files and the interpreter, kept inside the environment. PIP_* variables and pip.conf apply.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/interpreter.sh
@@ -31,7 +31,7 @@ ensure_environment() {
     if [ "$ENVIRONMENT" = "$PWD/.venv" ]; then
         "$PYTHON" -m pip --version >/dev/null 2>&1 || make_environment
     fi
-    [ -x "$PYTHON" ] || fail "$ENVIRONMENT is the active environment, but it has no bin/python; deactivate or repair it."
+    [ -x "$PYTHON" ] || fail "$ENVIRONMENT is the active environment, but it has no bin/python; repair it."
     python_is_new_enough "$PYTHON" || fail "$PYTHON is $("$PYTHON" --version 2>&1); python 3.11 or newer is needed."
 }
 
