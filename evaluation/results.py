@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from config.errors import InputError
 from data.images import read_rgb, squeeze
-from data.pairs import check_images, read_pairs, result_name
+from data.pairs import Pair, check_images, read_pairs, result_name
 from evaluation.compare import SMALLEST_SIDE, Scores, compare
 
 _PAIRS_PER_PROCESS = 32  # Fewer are scored sooner than another process starts.
@@ -27,17 +27,18 @@ class Result(NamedTuple):
 
 
 def find_results(generated, root, limit=None):
-    """The Results of the first `limit` (None: all) pairs of ROOT/test_pairs.txt, in their order.
+    """The Results of the first `limit` (None: all) pairs of ROOT/test_pairs.txt, in their order, one for each source.
 
     Raises InputError where a folder, a result or a photo of any of these pairs is missing.
     """
     generated, root = Path(generated), Path(root)
-    pairs = read_pairs(root, "test")[:limit]
+    lines = read_pairs(root, "test")
+    pairs = [Pair(line.target, (source,), line.where) for line in lines for source in line.sources][:limit]
     if not generated.is_dir():
         raise InputError(f"{generated}: expected the folder of generated pictures, got no such folder")
     if not any(generated.iterdir()):
         raise InputError(f"{generated}: expected the generated pictures, got an empty folder")
-    check_images(pairs, lambda image: (root / image).is_file(), root)
+    check_images(pairs, lambda image: (root / image).is_file(), f"is not there, below {root}")
     results = [
         Result(generated / result_name(source, pair.target), root / pair.target, root / source)
         for pair in pairs

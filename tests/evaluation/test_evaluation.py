@@ -110,6 +110,14 @@ def test_limit_scores_the_first_pairs_alone(generated, root, tmp_path):
     assert (record["pairs"], record["settings"]["limit"]) == (2, 2)
 
 
+def test_every_source_of_a_line_counts_as_a_pair(generated, root):
+    (target, source), other = PAIRS[0], IMAGES[2]
+    (root / "test_pairs.txt").write_text(f"{target},{source},{other}\n")
+    save(generated / result_name(other, target), 20, SIZE)
+    assert [result.source for result in find_results(generated, root)] == [root / source, root / other]
+    assert len(find_results(generated, root, limit=1)) == 1
+
+
 def test_a_perfect_result_is_saved_as_valid_json(generated, root):
     for target, source in PAIRS:
         Image.fromarray(pixels(root / target)).save(generated / result_name(source, target))
