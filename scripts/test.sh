@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change goes in: bash scripts/test.sh [flags of pytest]
+#
+# Installs what it needs, test tools included, then checks the style (ruff) and runs the tests (pytest).
+set -euo pipefail
+export setup_flags=--dev
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+
+"$PYTHON" -m ruff check .
+"$PYTHON" -m pytest -q -n auto --maxprocesses 4 "$@"

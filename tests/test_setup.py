@@ -1,0 +1,236 @@
+"""setup.sh and the scripts, run on a copy of the shell files with an interpreter that only writes down pip's work."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHELL_FILES = [ROOT / "setup.sh", ROOT / ".ci/run", *sorted((ROOT / "scripts").glob("*.sh"))]
+REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-gpu.txt", "constraints.txt"]
+
+# Answers `-m pip` and the question for torch's CUDA version; leaves the rest to the real interpreter.
+PYTHON = """#!/usr/bin/env bash
+case "$*" in
+    "-m pip "*)
+        echo "$PIP_CONSTRAINT | ${CUDA_MAJOR:-} | ${*:3}" >>"$PIP_LOG"
+        [[ "$*" != *"${PIP_FAILS:-nothing}"* ]] ;;
+    *torch.version.cuda*) echo 13 ;;
+    *torch.cuda.device_count*) echo 2 ;;
+    *train.py* | *test.py* | *"-m evaluation"*) echo "$*" ;;
+    *) exec REAL "$@" ;;
+esac
+"""
+NVIDIA_SMI = """#!/usr/bin/env bash
+echo "GPU 0: NVIDIA"
+"""
+
+
+def write_program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+class Machine:
+    """A copy of the shell files, an active environment, and no GPU."""
+
+    def __init__(self, folder):
+        self.repository = folder / "a repository"
+        self.pip_log = folder / "pip.log"
+        self.environment = folder / "environment"
+        (self.repository / "scripts").mkdir(parents=True)
+        for file in [*SHELL_FILES, *(ROOT / name for name in REQUIREMENTS)]:
+            target = self.repository / file.relative_to(ROOT)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(file, target)
+        write_program(self.environment / "bin/python", PYTHON.replace("REAL", sys.executable))
+        self.programs = folder / "programs"
+        self.programs.mkdir()
+        foreign = ("CONDA", "VIRTUAL_ENV", "PIP_", "NPROC", "CUDA_MAJOR")
+        self.variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        write_program(self.programs / "nvidia-smi", "#!/usr/bin/env bash\nexit 9\n")
+        self.variables["PATH"] = f"{self.programs}:{self.variables['PATH']}"
+        self.variables |= {"VIRTUAL_ENV": str(self.environment), "PIP_LOG": str(self.pip_log)}
+
+    def add_gpu(self):
+        write_program(self.programs / "nvidia-smi", NVIDIA_SMI)
+
+    def run(self, script, *arguments, **variables):
+        return subprocess.run(
+            ["bash", str(self.repository / script), *arguments],
+            env=self.variables | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def pip(self):
+        """What pip was asked to do since the last call."""
+        lines = self.pip_log.read_text().splitlines() if self.pip_log.exists() else []
+        self.pip_log.unlink(missing_ok=True)
+        return lines
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
+def pinned(name):
+    lines = (ROOT / name).read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("file", SHELL_FILES, ids=lambda file: file.name)
+def test_a_shell_file_parses(file):
+    subprocess.run(["bash", "-n", str(file)], check=True)
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_every_requirement_is_pinned(name):
+    assert all(re.fullmatch(r"\d+(\.\d+)+", version) for version in pinned(name).values())
+
+
+def test_the_constraints_agree_with_the_requirements():
+    constraints = pinned("constraints.txt")
+    assert constraints["torch"] == pinned("requirements.txt")["torch"]
+    assert constraints["torchvision"] == pinned("requirements-gpu.txt")["torchvision"]
+
+
+def test_setup_installs_torch_first_and_checks_last(machine):
+    result = machine.run("setup.sh")
+    assert result.returncode == 0, result.stderr
+    torch = f"torch=={pinned('requirements.txt')['torch']}"
+    steps = [f"install {torch}", "install -r requirements.txt", "check"]
+    assert machine.pip() == [f"constraints.txt |  | {step}" for step in steps]
+    assert f"{machine.environment} is ready" in result.stderr
+
+
+def test_setup_repeated_does_nothing(machine):
+    machine.run("setup.sh")
+    machine.pip()
+    assert machine.run("setup.sh").returncode == 0
+    assert machine.pip() == []
+
+
+def test_a_changed_requirement_is_installed(machine):
+    machine.run("setup.sh")
+    machine.pip()
+    with (machine.repository / "requirements.txt").open("a") as file:
+        file.write("six==1.17.0\n")
+    machine.run("setup.sh")
+    assert len(machine.pip()) == 3
+
+
+def test_dev_adds_the_test_tools_alone(machine):
+    machine.run("setup.sh")
+    machine.pip()
+    machine.run("setup.sh", "--dev")
+    assert machine.pip() == [f"constraints.txt |  | {step}" for step in ("install -r requirements-dev.txt", "check")]
+
+
+def test_a_gpu_brings_the_cupy_of_torch_s_cuda(machine):
+    machine.run("setup.sh")
+    machine.pip()
+    machine.add_gpu()
+    assert "CuPy for CUDA 13" in machine.run("setup.sh").stderr
+    assert machine.pip() == ["constraints.txt | 13 | install -r requirements-gpu.txt", "constraints.txt | 13 | check"]
+
+
+def test_a_failed_installation_shows_its_step_and_is_tried_again(machine):
+    result = machine.run("setup.sh", PIP_FAILS="-r requirements.txt")
+    assert result.returncode == 1
+    assert "pip install -r requirements.txt failed" in result.stderr
+    machine.pip()
+    machine.run("setup.sh")
+    assert len(machine.pip()) == 3
+
+
+def test_the_user_s_own_constraints_stay(machine):
+    machine.run("setup.sh", PIP_CONSTRAINT="/mine.txt")
+    assert machine.pip()[0].startswith("constraints.txt /mine.txt | ")
+
+
+def test_an_active_conda_environment_is_used_but_not_its_base(machine):
+    machine.variables["CONDA_PREFIX"] = machine.variables.pop("VIRTUAL_ENV")
+    assert f"{machine.environment} is ready" in machine.run("setup.sh", CONDA_DEFAULT_ENV="mine").stderr
+    own = machine.repository / ".venv"
+    shutil.copytree(machine.environment, own)
+    assert f"{own} is ready" in machine.run("setup.sh", CONDA_DEFAULT_ENV="base").stderr
+
+
+def test_an_active_environment_that_is_gone_is_named(machine):
+    result = machine.run("setup.sh", VIRTUAL_ENV="/gone")
+    assert result.returncode == 1
+    assert result.stderr.startswith("setup: /gone is the active environment")
+
+
+def test_an_old_python_is_refused(machine):
+    write_program(machine.environment / "bin/python", "#!/usr/bin/env bash\n[ $1 = --version ] && echo Python 3.8.0\n")
+    result = machine.run("setup.sh")
+    assert result.returncode == 1
+    assert "is Python 3.8.0; python 3.11 or newer is needed" in result.stderr
+
+
+def test_no_python_at_all_is_said(machine):
+    del machine.variables["VIRTUAL_ENV"]
+    for name in ("bash", "dirname", "cat"):
+        (machine.programs / name).symlink_to(shutil.which(name))
+    result = machine.run("setup.sh", PATH=str(machine.programs))
+    assert result.returncode == 1
+    assert "python 3.11 or newer" in result.stderr
+
+
+def test_an_unknown_option_is_named(machine):
+    assert "--fast: the only option is --dev" in machine.run("setup.sh", "--fast").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "train.py config/deepfashion_256.yaml"),
+        (["training.steps=1"], "train.py config/deepfashion_256.yaml training.steps=1"),
+        (["config/demo_64.yaml", "training.steps=1"], "train.py config/demo_64.yaml training.steps=1"),
+        (["a=b/mine.yaml"], "train.py a=b/mine.yaml"),
+    ],
+)
+def test_training_takes_a_configuration_and_overrides(machine, arguments, expected):
+    assert machine.run("scripts/train.sh", *arguments).stdout.strip() == expected
+
+
+def test_training_starts_one_process_per_gpu_or_as_many_as_asked(machine):
+    launcher = "-m torch.distributed.run --standalone --nproc_per_node {} train.py config/deepfashion_256.yaml"
+    assert machine.run("scripts/train.sh", NPROC="3").stdout.strip() == launcher.format(3)
+    machine.add_gpu()
+    assert machine.run("scripts/train.sh").stdout.strip() == launcher.format(2)
+    assert machine.run("scripts/train.sh", NPROC="1").stdout.startswith("train.py")
+
+
+@pytest.mark.parametrize("count", ["0", "two", "-1"])
+def test_a_number_of_processes_that_is_none_is_named(machine, count):
+    result = machine.run("scripts/train.sh", NPROC=count)
+    assert result.returncode == 2
+    assert f"NPROC: expected a number of processes, 1 or more, got {count}" in result.stderr
+
+
+def test_inference_without_flags_takes_the_demo_weights_it_finds(machine):
+    result = machine.run("scripts/inference.sh")
+    assert result.returncode == 2
+    assert "scripts/demo.sh" in result.stderr
+    for folder in ("datasets/demo", "runs/demo_64"):
+        (machine.repository / folder).mkdir(parents=True)
+    command = "test.py --checkpoint {} --data datasets/demo --out outputs/inference"
+    assert machine.run("scripts/inference.sh").stdout.strip() == command.format("runs/demo_64")
+    (machine.repository / "checkpoints/demo").mkdir(parents=True)
+    assert machine.run("scripts/inference.sh").stdout.strip() == command.format("checkpoints/demo")
+
+
+def test_inference_and_evaluation_hand_their_flags_on(machine):
+    assert machine.run("scripts/inference.sh", "--out", "a b").stdout.strip() == "test.py --out a b"
+    assert machine.run("scripts/evaluate.sh", "--limit", "3").stdout.strip() == "-m evaluation --limit 3"
