@@ -138,6 +138,7 @@ class StoreWriter:
 
     def keys(self):
         """(keys, whole): the images that need not be written again; whether they are a finished data base."""
+        self._close()
         data = self._partial_data if self._partial_data.exists() else self._data
         if not data.exists():
             return set(), False

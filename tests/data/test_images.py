@@ -1,0 +1,105 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from config.errors import InputError
+from data.images import read_rgb, squeeze, to_image, to_tensor
+
+RAMP = np.add.outer(np.arange(40), np.arange(30)).astype(np.uint8) * 3  # (40, 30)
+
+
+def saved(folder, image, name="image.png", **options):
+    image.save(folder / name, **options)
+    return folder / name
+
+
+def assert_reads_grey(path, grey, tolerance):
+    image = read_rgb(path)
+    assert image.mode == "RGB"
+    difference = np.asarray(image).astype(int) - grey[..., None]
+    assert np.abs(difference).max() <= tolerance
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA"])
+def test_png_of_each_mode_reads_as_rgb(tmp_path, mode):
+    assert_reads_grey(saved(tmp_path, Image.fromarray(RAMP).convert(mode)), RAMP, 0)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_jpeg_of_each_mode_reads_as_rgb(tmp_path, mode):
+    image = Image.fromarray(RAMP).convert("RGB").convert(mode)
+    assert_reads_grey(saved(tmp_path, image, "image.jpg", quality=98), RAMP, 6)
+
+
+def test_16_bit_grey_is_scaled(tmp_path):
+    deep = RAMP.astype(np.uint16) * 257
+    deep[0, 0], deep[0, 1] = 65535, 128
+    expected = RAMP.astype(int)
+    expected[0, 0], expected[0, 1] = 255, 0
+    assert_reads_grey(saved(tmp_path, Image.fromarray(deep)), expected, 0)
+
+
+def test_bilevel_image_reads_as_black_and_white(tmp_path):
+    assert set(np.unique(read_rgb(saved(tmp_path, Image.fromarray(RAMP).convert("1"))))) == {0, 255}
+
+
+def test_transparent_parts_turn_white(tmp_path):
+    clear = Image.new("RGBA", (4, 4), (200, 0, 0, 255))
+    clear.paste((0, 0, 0, 0), (0, 0, 2, 4))
+    clear.putpixel((3, 3), (0, 0, 0, 51))
+    pixels = np.asarray(read_rgb(saved(tmp_path, clear)))
+    assert (pixels[:, :2] == 255).all()
+    assert pixels[0, 2].tolist() == [200, 0, 0]
+    assert pixels[3, 3].tolist() == [204, 204, 204]
+    palette = Image.new("P", (4, 4), 0)
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.putpixel((0, 0), 1)
+    pixels = np.asarray(read_rgb(saved(tmp_path, palette, transparency=0)))
+    assert pixels[0, 0].tolist() == [40, 50, 60]
+    assert (pixels[1:] == 255).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("share", [0, 0.01, 0.1, 0.5, 0.9])
+def test_truncated_image_is_refused_by_its_path(tmp_path, kind, share):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(file, kind)
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(file.getvalue()[: int(share * file.tell())])
+    with pytest.raises(InputError) as caught:
+        read_rgb(path)
+    assert str(caught.value).startswith(f"{path}: expected")
+
+
+def test_what_is_no_image_is_refused_by_its_path(tmp_path):
+    text = tmp_path / "text.jpg"
+    text.write_text("no image at all\n" * 100)
+    for path in (text, tmp_path / "none.jpg", tmp_path):
+        with pytest.raises(InputError) as caught:
+            read_rgb(path)
+        assert str(caught.value).startswith(f"{path}: expected")
+
+
+def test_squeeze_does_not_keep_the_aspect():
+    image = Image.fromarray(RAMP).convert("RGB")
+    squeezed = squeeze(image, (16, 24))
+    assert squeezed.size == (24, 16)
+    assert np.array_equal(squeezed, image.resize((24, 16), Image.Resampling.BICUBIC))
+
+
+def test_tensor_is_rgb_from_minus_one_to_one():
+    image = Image.new("RGB", (3, 2), (255, 0, 51))
+    tensor = to_tensor(image)
+    assert tensor.shape == (3, 2, 3)
+    assert tensor.dtype == torch.float32
+    assert tensor.is_contiguous()
+    torch.testing.assert_close(tensor[:, 1, 2], torch.tensor([1.0, -1.0, -0.6]))
+
+
+def test_image_survives_the_tensor_exactly():
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    assert np.array_equal(to_image(to_tensor(Image.fromarray(levels))), levels)
+    assert to_image(torch.full((3, 1, 1), 7.0)).getpixel((0, 0)) == (255, 255, 255)

@@ -1,0 +1,84 @@
+import time
+
+import pytest
+
+from config.errors import InputError
+from data.pairs import (
+    Pair,
+    check_images,
+    check_keypoints,
+    flat_name,
+    keypoint_path,
+    lmdb_key,
+    read_pairs,
+    result_name,
+)
+
+BACK = "img/WOMEN/Blouses_Shirts/id_00003372/03_3_back.jpg"
+SIDE = "img/WOMEN/Blouses_Shirts/id_00003372/03_2_side.jpg"
+
+
+def refusal(function, *arguments):
+    with pytest.raises(InputError) as caught:
+        function(*arguments)
+    return str(caught.value)
+
+
+def test_target_comes_first_then_sources(tmp_path):
+    (tmp_path / "train_pairs.txt").write_bytes(b"\xef\xbb\xbfimg/a.jpg,img/b.jpg, img/c.jpg\r\n\r\nimg/b.jpg,img/a.jpg")
+    pairs = read_pairs(tmp_path, "train")
+    assert pairs == [Pair("img/a.jpg", ("img/b.jpg", "img/c.jpg")), Pair("img/b.jpg", ("img/a.jpg",))]
+    assert pairs[1].where == f"{tmp_path}/train_pairs.txt:3"
+
+
+def test_missing_root_or_pair_file_is_refused(tmp_path):
+    assert refusal(read_pairs, tmp_path / "none", "train").startswith(f"{tmp_path}/none: expected a folder")
+    assert refusal(read_pairs, tmp_path, "train").startswith(f"{tmp_path}/train_pairs.txt: expected")
+    assert refusal(read_pairs, tmp_path, "test").startswith(f"{tmp_path}/test_pairs.txt: expected")
+
+
+@pytest.mark.parametrize(
+    ("text", "begin"),
+    [
+        (b"img/a.jpg,img/b.jpg\nimg/a.jpg\n", ":2: expected"),
+        (b"img/a.jpg,\n", ":1: expected"),
+        (b"img/a.jpg,img/b.jpg\n\n/data/img/a.jpg,img/b.jpg\n", ":3: expected"),
+        (b"img/../../a.jpg,img/b.jpg\n", ":1: expected"),
+        (b"\n\n", ": expected"),
+        (b"", ": expected"),
+        (b"\xff\xfe\x00", ": expected"),
+    ],
+)
+def test_bad_pair_file_is_refused_by_file_and_line(tmp_path, text, begin):
+    (tmp_path / "test_pairs.txt").write_bytes(text)
+    assert refusal(read_pairs, tmp_path, "test").startswith(f"{tmp_path}/test_pairs.txt{begin}")
+
+
+def test_image_that_is_not_there_is_named_with_its_line(tmp_path):
+    (tmp_path / "train_pairs.txt").write_text("img/a.jpg,img/b.jpg\nimg/b.jpg,img/c.jpg,img/d.jpg\n")
+    pairs = read_pairs(tmp_path, "train")
+    asked = []
+    message = refusal(check_images, pairs, lambda image: asked.append(image) or image != "img/d.jpg", "is not there")
+    assert message == f"{tmp_path}/train_pairs.txt:2: img/d.jpg is not there"
+    assert asked == ["img/a.jpg", "img/b.jpg", "img/c.jpg", "img/d.jpg"]
+    message = refusal(check_keypoints, pairs, tmp_path)
+    assert message.startswith(f"{tmp_path}/train_pairs.txt:1: img/a.jpg has no keypoint file")
+
+
+def test_whole_train_list_loads_in_a_second_or_two(tmp_path):
+    line = ",".join([BACK, SIDE, BACK, SIDE])
+    (tmp_path / "train_pairs.txt").write_text("\n".join([line] * 37_016))
+    begin = time.perf_counter()
+    assert len(read_pairs(tmp_path, "train")) == 37_016
+    assert time.perf_counter() - begin < 2
+
+
+def test_names_follow_the_released_ones():
+    assert flat_name(BACK) == "fashionWOMENBlouses_Shirtsid0000337203_3back"
+    assert flat_name("img/MEN/Tees/id_00007301/04_7_additional.jpg") == "fashionMENTeesid0000730104_7additional"
+    assert flat_name("img/plain.png") == "fashionplain"
+    assert result_name(BACK, SIDE) == (
+        "fashionWOMENBlouses_Shirtsid0000337203_3back_2_fashionWOMENBlouses_Shirtsid0000337203_2side_vis.png"
+    )
+    assert lmdb_key(BACK) == "img/WOMEN/Blouses_Shirts/id_00003372/03_3_back.png"
+    assert str(keypoint_path("root", BACK)) == "root/pose/WOMEN/Blouses_Shirts/id_00003372/03_3_back.txt"

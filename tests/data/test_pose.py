@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from config.errors import InputError
+from data.pose import annotation_to_image, pose_map, read_keypoints
+
+SIZE = (256, 256)
+ROWS = [f"{50 + n}.0 {60 + n}.5" for n in range(18)]
+
+
+def levels(keypoints, size=SIZE):
+    return np.rint(pose_map(keypoints, size) * 255).astype(np.uint8)
+
+
+def keypoint_file(folder, rows):
+    path = folder / "keypoints.txt"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_pose_map_equals_golden_to_the_pixel(shared, name):
+    golden = np.load(shared / "golden" / "pose_map.npz")
+    drawn = levels(annotation_to_image(golden[f"keypoints_{name}"], SIZE))
+    np.testing.assert_array_equal(drawn, golden[f"map_{name}"])
+
+
+@pytest.mark.parametrize("name", ["c2_0_0", "c2_0_1", "output_1"])
+def test_skeleton_equals_published_picture(shared, name):
+    keypoints = read_keypoints(shared / "golden" / f"skeleton_{name}.txt")
+    picture = np.asarray(Image.open(shared / "golden" / f"skeleton_{name}.png").convert("RGB"))
+    np.testing.assert_array_equal(levels(annotation_to_image(keypoints, SIZE))[:3].transpose(1, 2, 0), picture)
+
+
+def test_pose_map_of_a_real_person_has_every_present_limb(shared):
+    for path in sorted((shared / "real" / "pose").rglob("*.txt")):
+        drawn = pose_map(annotation_to_image(read_keypoints(path), SIZE), SIZE)
+        assert drawn[:3].any()
+        assert (drawn[3:].min(axis=(1, 2)) == 0).any()
+
+
+def test_pose_map_without_any_joint_is_empty():
+    drawn = pose_map(annotation_to_image(np.full((18, 2), -1.0), (8, 6)), (8, 6))
+    assert drawn.shape == (20, 8, 6)
+    assert drawn.dtype == np.float32
+    assert (drawn[:3] == 0).all()
+    assert (drawn[3:] == 1).all()
+
+
+def test_pose_map_leaves_out_only_limbs_of_the_missing_joint():
+    keypoints = np.random.default_rng(0).uniform(20, 100, (18, 2))
+    keypoints[4] = -1  # Right wrist.
+    missing = pose_map(keypoints, (128, 128))[3:].min(axis=(1, 2)) == 1
+    assert np.flatnonzero(missing).tolist() == [3]
+
+
+def test_annotation_frame_covers_the_image():
+    keypoints = np.full((18, 2), -1.0)
+    keypoints[:3] = [(40, 0), (216, 256), (128, 64)]
+    moved = annotation_to_image(keypoints, (128, 64))
+    np.testing.assert_allclose(moved[:3], [(0, 0), (64, 128), (32, 32)])
+    assert (moved[3:] == -1).all()
+    assert (keypoints[3:] == -1).all()
+    assert (keypoints[0] == (40, 0)).all()
+
+
+def test_annotation_with_one_coordinate_missing_is_missing():
+    keypoints = np.full((18, 2), 100.0)
+    keypoints[0, 0] = keypoints[1, 1] = -1
+    moved = annotation_to_image(keypoints, SIZE)
+    assert (moved[:2] == -1).all()
+    assert (moved[2:] != -1).all()
+
+
+def test_joint_cropped_off_the_canvas_is_present():
+    keypoints = np.full((18, 2), -1.0)
+    keypoints[0] = (40, 0)
+    moved = annotation_to_image(keypoints, (256, 176), offset=(1, 1))  # At -1 -1, which would mean missing.
+    assert levels(moved, (256, 176))[:3, 0, 0].tolist() == [0, 0, 255]
+    far = annotation_to_image(keypoints, (256, 176), offset=(0, 3))
+    assert levels(far, (256, 176))[:3, 0].any()
+
+
+def test_read_keypoints_returns_the_rows(tmp_path):
+    keypoints = read_keypoints(keypoint_file(tmp_path, ROWS))
+    assert keypoints.shape == (18, 2)
+    assert keypoints.dtype == np.float64
+    assert keypoints[17].tolist() == [67, 77.5]
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "word"),
+    [
+        (ROWS[:17], 17, "got 17"),
+        ([*ROWS, "1 2"], 19, "got 19"),
+        ([], 1, "got 0"),
+        ([*ROWS[:3], "neck 4", *ROWS[4:]], 4, "neck"),
+        ([*ROWS[:3], "1 2 3", *ROWS[4:]], 4, "1 2 3"),
+        ([*ROWS[:9], "nan 4", *ROWS[10:]], 10, "nan"),
+        ([*ROWS[:9], "inf 4", *ROWS[10:]], 10, "inf"),
+        ([*ROWS[:9], "1e300 4", *ROWS[10:]], 10, "1e300"),
+    ],
+)
+def test_bad_keypoint_file_is_refused_by_file_and_line(tmp_path, rows, line, word):
+    path = keypoint_file(tmp_path, rows)
+    with pytest.raises(InputError) as caught:
+        read_keypoints(path)
+    assert str(caught.value).startswith(f"{path}:{line}: expected")
+    assert word in str(caught.value)
+
+
+def test_missing_or_binary_keypoint_file_is_refused(tmp_path):
+    binary = tmp_path / "binary.txt"
+    binary.write_bytes(b"\xff\xd8\xff\xe0" * 20)
+    for path in (tmp_path / "none.txt", tmp_path, binary):
+        with pytest.raises(InputError) as caught:
+            read_keypoints(path)
+        assert str(caught.value).startswith(f"{path}: expected")
