@@ -24,7 +24,7 @@ TRAINING_FILE, STATE_FILE = "training.safetensors", "state.json"
 
 
 def save_checkpoint(run, step, model, ema, optimizer, scaler, config):
-    """Write the checkpoint of a step: under a temporary name first, renamed when all of it is on the disk."""
+    """Write the checkpoint of a step under a temporary name, and rename it when all of it is on the disk."""
     folder = _folder(run, step)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -47,7 +47,7 @@ def save_checkpoint(run, step, model, ema, optimizer, scaler, config):
 
 
 def load_checkpoint(folder, model, ema, optimizer, scaler, config):
-    """Restore everything that `save_checkpoint` wrote, in place; the step. Raises InputError if the model is another."""
+    """Restore what `save_checkpoint` wrote, in place; the step. Raises InputError if the model is another."""
     saved = load_config(folder / CONFIG_FILE)
     if saved.model != config.model:
         raise InputError(f"{folder}: holds another architecture than the configuration; name another training.output.")

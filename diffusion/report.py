@@ -43,4 +43,4 @@ class Silence:
     """Takes what a Reporter takes and says nothing."""
 
     def __getattr__(self, name):
-        return lambda *args: None
+        return lambda *_: None

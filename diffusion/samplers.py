@@ -1,6 +1,8 @@
 """Samplers over `denoise(x_t, t) -> (B, 6, H, W)`, and guidance as a closure around the model.
 
 The schedulers are diffusers'. "ddim" has the release's settings: leading spacing, no clipping, final alpha 1, eta 0.
+"dpm++" and "unipc" are of second order, in steps of equal size in the logarithm of the noise level: steps of equal size
+in t end far from the picture when they are few, and divide by zero when they are many.
 """
 
 import zlib
@@ -21,9 +23,9 @@ def make_scheduler(sampler, steps):
     elif sampler == "ddpm":
         scheduler = DDPMScheduler(**SCHEDULE, clip_sample=True, variance_type="learned_range")
     elif sampler == "dpm++":
-        scheduler = DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", solver_order=2)
+        scheduler = DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", use_lu_lambdas=True)
     elif sampler == "unipc":
-        scheduler = UniPCMultistepScheduler(**SCHEDULE, solver_order=2)
+        scheduler = UniPCMultistepScheduler(**SCHEDULE, use_exponential_sigmas=True)
     else:
         raise ValueError(f"no sampler is called {sampler!r}")
     scheduler.set_timesteps(steps)
@@ -46,7 +48,7 @@ def sample(denoise, x_t, scheduler, generators=None):
 
 
 def guided(model, target_pose, condition, guidance):
-    """denoise(x_t, t) with classifier-free guidance: eps_null + guidance (eps_cond - eps_null); v is the condition's."""
+    """denoise(x_t, t), guided without a classifier: eps_null + guidance (eps_cond - eps_null), and the condition's v."""
 
     def denoise(x_t, t):
         if guidance == 1:

@@ -1,8 +1,8 @@
 """Sampling operations along a flow.
 
-A flow (B, 2, H, W) is in pixels of its own grid, x first: pixel p reads the source at p + flow(p). What lies outside the
-source is read from its border: every tap's index is clamped, its weight is that of the unclamped position. Computed in
-float32 at least; results have the source's type.
+A flow (B, 2, H, W) is in pixels of its own grid, x first: pixel p reads the source at p + flow(p). What lies outside
+the source is read from its border: every tap's index is clamped, its weight is that of the unclamped position. Computed
+in float32 at least; results have the source's type.
 
 All warps are sums over n x n neighbouring taps, which `F.embedding_bag` gathers and weighs without storing the samples.
 """
@@ -28,8 +28,8 @@ def bilinear_warp(source, flow):
 def gaussian_warp(source, flow):
     """Samples of `source` along `flow` with a normalised Gaussian of sigma 2 over 4 x 4 taps (GFLA's resampling).
 
-    source: (B, C, H', W'); flow: (B, 2, H, W). Returns (B, C, H, W). Where p + flow(p) crosses an integer, the set of taps
-    moves and the result jumps slightly.
+    source: (B, C, H', W'); flow: (B, 2, H, W). Returns (B, C, H, W). Where p + flow(p) crosses an integer, the set of
+    taps moves and the result jumps slightly.
     """
     flow = _precise(flow)
     top, left, down, right = _corner(flow)

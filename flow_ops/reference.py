@@ -19,7 +19,7 @@ def positions(flow):
 
 
 def read(source, y, x):
-    """The pixels of `source` (B, C, H', W') at integer positions y, x (B, H, W), clamped to the border: (B, C, H, W)."""
+    """The pixels of `source` (B, C, H', W') at integers y, x (B, H, W), clamped to the border: (B, C, H, W)."""
     channels, height, width = source.shape[1:]
     index = y.clamp(0, height - 1).long() * width + x.clamp(0, width - 1).long()
     index = index.flatten(1)[:, None].expand(-1, channels, -1)

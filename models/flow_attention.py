@@ -87,7 +87,7 @@ class LocalAttention(nn.Module):
         weight_x, weight_feature = self.to_hidden.weight.split(self.channels, dim=1)
 
         around_x = F.conv2d(_replicate(x, before, after), weight_x, self.to_hidden.bias)  # (B, hidden, H, W)
-        around_feature = F.conv2d(_replicate(feature, k - 1, k - 1), weight_feature)  # (B, hidden, H + k - 1, W + k - 1)
+        around_feature = F.conv2d(_replicate(feature, k - 1, k - 1), weight_feature)  # (B, hidden, H + k - 1, ..)
         hidden = around_x + bilinear_warp(around_feature, flow + after)
         return self.to_logits(F.leaky_relu(hidden, 0.1))  # (B, k^2, H, W)
 

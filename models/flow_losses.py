@@ -60,7 +60,7 @@ def sampling_correctness(flow, source, target):
 def affine_regularisation(flow, kernel):
     """How far the flow's end points in each k x k window are from an affine map of it (GFLA, eq. 4).
 
-    flow: (B, 2, H, W) in pixels. A scalar: squared residuals, summed over the window and both axes, averaged over windows.
+    flow: (B, 2, H, W) in pixels. A scalar: squared residuals, summed over a window and both axes, mean over windows.
     """
     height, width = flow.shape[2:]
     columns = torch.arange(width, device=flow.device).expand(height, -1)

@@ -1,6 +1,7 @@
 """The blocks that several networks are built from."""
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.distributed as dist
@@ -83,8 +84,7 @@ def conv3(in_channels, out_channels):
 
 def leaky_convs(*channels):
     """3 x 3 convolutions through the given widths, each followed by LeakyReLU(0.1)."""
-    pairs = zip(channels, channels[1:], strict=False)
-    return nn.Sequential(*(layer for pair in pairs for layer in (conv3(*pair), nn.LeakyReLU(0.1))))
+    return nn.Sequential(*(layer for pair in pairwise(channels) for layer in (conv3(*pair), nn.LeakyReLU(0.1))))
 
 
 def zero_(layer):

@@ -46,7 +46,7 @@ class PoseTransferModel(nn.Module):
         return Condition(self.reference_encoder(source_image), flows, masks)
 
     def denoise(self, x_t, t, target_pose, condition):
-        """Predicted noise, then the variance interpolation v: (B, 6, H, W). Without a condition flow attention is skipped."""
+        """Predicted noise, then variance interpolation v: (B, 6, H, W). With no condition flow attention is skipped."""
         return self.denoiser(x_t, t, target_pose, condition)
 
     def forward(self, x_t, t, source_image, source_pose, target_pose, keep):
@@ -55,7 +55,7 @@ class PoseTransferModel(nn.Module):
         return self.denoise(x_t, t, target_pose, condition), condition
 
     def save_pretrained(self, folder, config=None):
-        """Write config.yaml and model.safetensors. `config`: the whole experiment's; default: all but the model default."""
+        """Write config.yaml, of the whole experiment if it is given, and model.safetensors."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG_FILE).write_text(to_yaml(config or Config(model=self.config)))
@@ -72,7 +72,7 @@ class PoseTransferModel(nn.Module):
 
 
 def load_weights(model, folder):
-    """Fill a model from a checkpoint folder; names and shapes must agree. Raises InputError that lists what does not."""
+    """Fill a model from a checkpoint folder. Raises InputError that lists names and shapes that do not agree."""
     path = Path(folder) / WEIGHTS_FILE
     if not path.is_file():
         raise InputError(f"{path}: no such file; a checkpoint folder holds {CONFIG_FILE} and {WEIGHTS_FILE}.")
@@ -91,5 +91,5 @@ def load_weights(model, folder):
     ]
     if faults:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise InputError(f"{path}: weights of another architecture than {CONFIG_FILE} says: {'; '.join(faults[:3])}{more}.")
+        raise InputError(f"{path}: not the architecture that {CONFIG_FILE} says: {'; '.join(faults[:3])}{more}.")
     model.load_state_dict(weights)

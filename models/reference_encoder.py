@@ -15,13 +15,7 @@ class ReferenceEncoder(nn.Module):
         self.used_strides = {attention.stride for attention in config.attention}
         self.stem = conv3(3, widths[0])
         self.levels = nn.ModuleList(
-            nn.ModuleDict(
-                {
-                    "down": ResBlock(before, before, resample="down", dropout=config.dropout) if level else nn.Identity(),
-                    "block1": ResBlock(before, width, dropout=config.dropout),
-                    "block2": ResBlock(width, width, dropout=config.dropout),
-                }
-            )
+            Level(before, width, level == 0, config.dropout)
             for level, (before, width) in enumerate(zip(widths[:1] + widths, widths, strict=False))
         )
 
@@ -30,8 +24,22 @@ class ReferenceEncoder(nn.Module):
         features = {}
         h = self.stem(image)
         for stride, level in zip(self.strides, self.levels, strict=True):
-            first = level["block1"](level["down"](h))
-            h = level["block2"](first)
+            first, h = level(h)
             if stride in self.used_strides:
                 features[stride] = (first, h)
         return features
+
+
+class Level(nn.Module):
+    """Comes down a stride, then two ResBlocks."""
+
+    def __init__(self, before, width, is_first, dropout):
+        super().__init__()
+        self.down = None if is_first else ResBlock(before, before, resample="down", dropout=dropout)
+        self.block1 = ResBlock(before, width, dropout=dropout)
+        self.block2 = ResBlock(width, width, dropout=dropout)
+
+    def forward(self, h):
+        """The outputs of both ResBlocks."""
+        first = self.block1(self.down(h) if self.down else h)
+        return first, self.block2(first)

@@ -12,7 +12,7 @@ POSE_CHANNELS = 20
 
 
 class UNet(nn.Module):
-    """Noisy image, time and target pose -> noise prediction and variance interpolation, given the source's condition."""
+    """Noisy image, time, target pose and the source's condition -> noise prediction and variance interpolation."""
 
     def __init__(self, config):
         super().__init__()

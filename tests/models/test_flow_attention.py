@@ -50,7 +50,8 @@ def test_the_calibrated_flow_does_not_change_with_a_constant_in_the_centred_inpu
     x = torch.randn(1, 32, 8, 8)
     feature = torch.randn(1, 32, 1, 1).expand(1, 32, 8, 8).contiguous()  # Constant: the warp is the same everywhere.
     flow = torch.randn(1, 2, 8, 8)
-    torch.testing.assert_close(calibration(x, feature, flow + 3) - 3, calibration(x, feature, flow), rtol=1e-4, atol=1e-4)
+    moved = calibration(x, feature, flow + 3) - 3
+    torch.testing.assert_close(moved, calibration(x, feature, flow), rtol=1e-4, atol=1e-4)
 
 
 def test_calibration_has_no_gradient_through_the_distance():

@@ -11,7 +11,7 @@ TOLERANCE = 2e-5
 
 
 @pytest.fixture(scope="module")
-def outputs(shared_tools):
+def outputs(shared_tools):  # noqa: ARG001
     """The model's outputs by the reference numbers' names."""
     from golden_inputs import forward_inputs
     from make_release_checkpoint import state_dict

@@ -31,7 +31,8 @@ def test_the_scale_stands_before_the_norm():
     with torch.no_grad():
         attention.key.weight.mul_(1e-3)
     normed, together = [torch.randn(1, 6, 8)], torch.randn(1, 6, 8)
-    scores = torch.einsum("bnc,bnd->bcd", normed[0] @ attention.queries[0].weight[:8].T, together @ attention.key.weight[:8].T)
+    query, key = normed[0] @ attention.queries[0].weight[:8].T, together @ attention.key.weight[:8].T
+    scores = query.transpose(1, 2) @ key
     assert (scores / math.sqrt(8)).var() < 1e-4
     head = (F.instance_norm(scores[:, None] / math.sqrt(8))[:, 0].softmax(dim=2)
             @ (together @ attention.value.weight[:8].T).transpose(1, 2))  # fmt: skip

@@ -1,0 +1,93 @@
+import pytest
+import torch
+
+from config.checks import SAMPLERS
+from diffusion.gaussian import GaussianDiffusion
+from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
+
+DIFFUSION = GaussianDiffusion()
+MEAN, SPREAD = 0.4, 0.3
+
+
+def gaussian_data(x_t, t):
+    """The exact noise prediction for data that are normal with MEAN and SPREAD, and v for the posterior's variance."""
+    alpha = DIFFUSION.sqrt_alpha_bar[t].float()[:, None, None, None]
+    sigma = DIFFUSION.sqrt_one_minus_alpha_bar[t].float()[:, None, None, None]
+    noise = sigma * (x_t - alpha * MEAN) / (alpha**2 * SPREAD**2 + sigma**2)
+    return torch.cat([noise, -torch.ones_like(noise)], dim=1)
+
+
+@pytest.mark.parametrize(("sampler", "steps"), [("ddim", 50), ("ddpm", 1000), ("dpm++", 20), ("unipc", 20)])
+def test_samplers_draw_from_the_distribution_that_the_denoiser_knows(sampler, steps):
+    generators = image_generators(0, [f"{i}" for i in range(4)])
+    noise = initial_noise(generators, (32, 32))
+    pictures = sample(gaussian_data, noise, make_scheduler(sampler, steps), generators)
+    assert pictures.mean().item() == pytest.approx(MEAN, abs=0.03)
+    # Ancestral sampling clips what it aims at to [-1, 1]: that takes a little of the spread.
+    assert pictures.std().item() == pytest.approx(SPREAD, abs=0.03)
+
+
+def test_ddim_equals_its_formula_with_the_releases_settings():
+    x = noise = torch.randn(2, 3, 8, 8)
+    alpha_bar = torch.cumprod(1 - torch.linspace(1e-4, 2e-2, 1000, dtype=torch.float64), dim=0)
+    steps = list(range(0, 1000, 20))
+    for i in reversed(range(50)):
+        t = torch.full((2,), steps[i])
+        now, before = alpha_bar[steps[i]], alpha_bar[steps[i - 1]] if i else torch.tensor(1.0)
+        eps = gaussian_data(x, t)[:, :3] + 0.1 * x.sin()
+        x = before.sqrt() * (x - (1 - now).sqrt() * eps) / now.sqrt() + (1 - before).sqrt() * eps
+        x = x.float()
+
+    def denoise(x_t, t):
+        output = gaussian_data(x_t, t)
+        return output + torch.cat([0.1 * x_t.sin(), torch.zeros_like(x_t)], dim=1)
+
+    seen = []
+    ours = sample(lambda x_t, t: seen.append(t[0].item()) or denoise(x_t, t), noise, make_scheduler("ddim", 50))
+    assert seen == steps[::-1]
+    torch.testing.assert_close(ours, x, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_picture_depends_on_its_seed_and_name_alone(sampler):
+    def draw(names, seed=3):
+        generators = image_generators(seed, names)
+        return sample(gaussian_data, initial_noise(generators, (8, 8)), make_scheduler(sampler, 5), generators)
+
+    together, alone, other = draw(["a", "b", "c"]), draw(["b"]), draw(["b"], seed=4)
+    torch.testing.assert_close(together[1:2], alone)
+    assert not torch.allclose(together[0], together[1])
+    assert not torch.allclose(alone, other)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 2, 1000])
+def test_any_number_of_steps_makes_that_many_calls(sampler, steps):
+    calls = []
+    noise = torch.randn(1, 3, 2, 2)
+    generators = image_generators(0, ["x"])
+    out = sample(lambda x, t: calls.append(t) or gaussian_data(x, t), noise, make_scheduler(sampler, steps), generators)
+    assert len(calls) == steps
+    assert out.isfinite().all()
+
+
+class Answers:
+    """A model whose prediction says whether it saw a condition."""
+
+    def __init__(self):
+        self.calls = []
+
+    def denoise(self, _x_t, _t, _target_pose, condition):
+        self.calls.append(condition)
+        value = 1.0 if condition is None else 3.0
+        return torch.full((1, 6, 2, 2), value)
+
+
+@pytest.mark.parametrize(("guidance", "noise", "calls"), [(0, 1.0, 1), (1, 3.0, 1), (2, 5.0, 2), (0.5, 2.0, 2)])
+def test_guidance_goes_from_the_unconditional_prediction_through_the_conditional_one(guidance, noise, calls):
+    model = Answers()
+    output = guided(model, None, "condition", guidance)(torch.zeros(1, 3, 2, 2), torch.zeros(1))
+    assert (output[:, :3] == noise).all()
+    assert len(model.calls) == calls
+    if guidance:
+        assert (output[:, 3:] == 3.0).all()
