@@ -48,7 +48,7 @@ def sample(denoise, x_t, scheduler, generators=None):
 
 
 def guided(model, target_pose, condition, guidance):
-    """denoise(x_t, t), guided without a classifier: eps_null + guidance (eps_cond - eps_null), and the condition's v."""
+    """denoise(x_t, t), guided without a classifier: eps_null + guidance (eps_cond - eps_null); v is conditional."""
 
     def denoise(x_t, t):
         if guidance == 1:
