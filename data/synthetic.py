@@ -28,6 +28,7 @@ from data.figure.flow import true_flow
 from data.figure.identity import identity
 from data.figure.picture import picture
 from data.figure.poses import pose
+from data.figure.scene import scene
 
 VIEWS = (  # Number and view of an image's name, in the order in which poses are drawn.
     (1, "front"), (2, "side"), (3, "back"), (4, "full"), (7, "additional"),
@@ -37,7 +38,7 @@ TORSO_JOINTS = [2, 5, 8, 11]  # Shoulders and hips: an image that lacks one take
 TEST_SHARE = 0.1
 RECORD = "synthetic.json"
 
-__all__ = ["draw", "generate", "identity", "keypoints", "pair_flow", "poses_of", "true_flow"]
+__all__ = ["draw", "generate", "identity", "keypoints", "pair_flow", "poses_of", "scene", "true_flow"]
 
 
 def poses_of(seed, index, count):

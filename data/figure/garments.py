@@ -93,7 +93,9 @@ def _head(person):
 
 
 def _hair_bulk(bulk, low, parting, u, psi):
-    return bulk * np.sqrt(step(u - hairline(psi, low, parting), -0.4, 3.5)) + 0.15
+    """Thickness that ends in nothing at the hairline, also where that rises steeply."""
+    line = np.maximum.reduce([hairline(psi + shift, low, parting) for shift in (-0.2, -0.1, 0.0, 0.1, 0.2)])
+    return bulk * np.sqrt(step(u - line, -0.2, 3.5)) + 0.1
 
 
 def _hair_cut(low, parting, u, psi):
@@ -161,7 +163,7 @@ def _paint_shirt(person, u, psi):
     colour = upper.cloth.paint(u, psi, RADII["torso"])
     if upper.cloth.motif:
         middle = CHEST - (2.0 if upper.neckline != "crew" else 0.0)
-        x = turn(psi, 0) * 13.0
+        x = turn(psi, 0) * 15.0
         cover = motif(upper.cloth.motif, x, u - middle) * (np.abs(psi) < 1.2)
         colour = colour + cover[:, None] * (np.array(upper.cloth.colours[1]) - colour)
     edge = _neckline(upper, psi) - u
@@ -183,9 +185,9 @@ def _paint_shirt(person, u, psi):
 
 def _sleeve_ease(upper, length, u, psi):
     wide = 1.3 * step(u, 2, length) if length < 30 else 0.5 * step(u, 0, 20)
-    folds = 0.3 * np.sin(0.9 * u + 1.5 * np.sin(psi)) * bell(u - UPPER_ARM, 7) if length > 30 else 0.0
+    folds = 0.2 * np.sin(0.75 * u + 2.5 * np.sin(psi + 0.04 * u)) * bell(u - UPPER_ARM, 7) if length > 30 else 0.0
     cuff = -0.45 * step(u, length - 5, length - 3) if length > 45 else 0.0
-    return 0.7 + 0.25 * (upper.ease > 1) + wide + folds + cuff
+    return (0.7 + 0.25 * (upper.ease > 1)) * step(u, -7, -1) - 0.3 * step(u, -4, -9) + wide + folds + cuff
 
 
 def _paint_sleeve(person, length, u, psi):
@@ -201,19 +203,23 @@ def _trousers(person):
     length = min(lower.length, 78 * person.build.legs)
     offset = partial(_trouser_ease, lower, length)
     paint = partial(_paint_trousers, person, length)
-    layers = [Layer("seat", "torso", _grid(79.5, 103.5, 1.2), 48, partial(_paint_seat, person), 0.5)]
+    layers = [Layer("seat", "torso", _grid(79.5, 103.5, 1.2), 48, partial(_paint_seat, person), _seat_ease)]
     for side in ("right", "left"):
         mirrored = partial(paint, -1 if side == "right" else 1)
         layers.append(Layer(f"{side} trouser", f"{side} leg", _grid(-12.9, length, 1.8), 32, mirrored, offset))
     return layers
 
 
+def _seat_ease(u, _psi):
+    return 0.5 + 0.9 * step(u, 101, 93) * step(u, 80, 85)
+
+
 def _trouser_ease(lower, length, u, psi):
     """At least `lower.width` wide from the thigh down; creases behind and before the knee and at the hem."""
     girth = 8.6 - 3.5 * step(u, 6, 46)  # A leg's radius, roughly.
     ease = 0.5 + np.maximum(0, lower.width - girth) * step(u, 4, 30)
-    knee = 0.22 * np.sin(1.0 * u + 2.0 * np.cos(psi)) * bell(u - 43, 8)
-    hem = 0.3 * np.sin(1.3 * u + 1.5 * np.sin(psi)) * bell(u - length + 3, 6) * (length > 60)
+    knee = 0.18 * np.sin(0.8 * u + 2.6 * np.cos(psi + 0.03 * u)) * bell(u - 43, 8)
+    hem = 0.22 * np.sin(1.1 * u + 2.5 * np.sin(psi + 0.05 * u)) * bell(u - length + 3, 6) * (length > 60)
     top = 0.2 * np.sin(0.8 * u + 2.5 * np.sin(psi)) * bell(u - 4, 5)
     return ease + knee + hem + top
 

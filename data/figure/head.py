@@ -75,7 +75,7 @@ def _fall(head, bones, drop):
     back = -bones.chest_frame[:, 2]
     table = (
         (0, 5.5, 6.0, -1.6), (3, 7.6, 7.2, -3.3), (8, 8.5, 6.8, -4.2), (14, 8.6, 6.2, -4.5), (18, 8.6, 5.6, -4.6),
-        (total - 5, 8.2 + 0.05 * drop, 4.6, -5.2), (total - 1.5, 7.2, 3.6, -5.6), (total, 4.5, 1.5, -5.8),
+        (total - 6, 8.6 + 0.05 * drop, 4.8, -5.2), (total - 1.5, 7.8, 3.6, -5.6), (total, 5.5, 1.5, -5.8),
     )  # fmt: skip
     side = -bones.chest_frame[:, 0]
     fall = bent([top, nape, end + back * 0.12 * drop], 0, side, table, head.a.max() / 7.5, bend=10, softness=3)
@@ -125,7 +125,7 @@ def paint_face(u, psi, person):
     lay(bell(np.abs(x) - 4.3, 1.4) * bell(u - 7.0, 1.6), skin * [1.0, 0.72, 0.7], 0.35)  # Cheeks.
     lay(step(dx**2 / 4 + (dy - 0.3) ** 2 / 1.7, 1.3, 0.6), skin * 0.78, 0.4)  # Eye sockets.
     almond = np.abs(dy) - 0.78 * (1 - np.clip(dx / 1.62, -1, 1) ** 2)
-    lay(step(almond, 0.1, -0.1) * (np.abs(dx) < 1.7), (0.96, 0.95, 0.94))
+    lay(step(almond, 0.1, -0.1) * (np.abs(dx) < 1.7), (0.93, 0.91, 0.9))
     lay(step(np.hypot(dx, dy), 0.85, 0.7) * step(almond, 0.08, -0.08), person.iris)
     lay(step(np.hypot(dx, dy), 0.45, 0.32) * step(almond, 0.08, -0.08), (0.05, 0.04, 0.04))
     lid = 0.2 if not person.build.woman else 0.32
@@ -135,18 +135,19 @@ def paint_face(u, psi, person):
     lay(bell(np.abs(x) - 0.65, 0.32) * bell(u - 6.25, 0.3), skin * 0.35, 0.8)  # Nostrils.
     lay(bell(np.abs(x) - 1.35, 0.4) * bell(u - 7.0, 0.7), skin * 0.72, 0.5)  # Wings of the nose.
     lip = person.lips
-    half = 2.25 * (1 - 0.0 * x)
-    upper = 4.25 + 0.62 * (1 - (x / half) ** 2) + 0.12 * bell(np.abs(x) - 0.6, 0.4)
-    lower = 4.25 - 0.85 * (1 - (x / half) ** 2)
+    half = 2.8
+    seam = 4.15 + 0.07 * x**2
+    upper = seam + 0.6 * (1 - (x / half) ** 2) + 0.12 * bell(np.abs(x) - 0.6, 0.4)
+    lower = seam - 0.9 * (1 - (x / half) ** 2)
     inside = step(np.maximum(u - upper, lower - u), 0.12, -0.12) * (np.abs(x) < half)
     lay(inside, lip, 0.9)
-    lay(step(np.abs(u - 4.25 - 0.05 * np.abs(x)), 0.2, 0.05) * (np.abs(x) < half), np.array(lip) * 0.5, 0.8)
+    lay(step(np.abs(u - seam), 0.2, 0.05) * (np.abs(x) < half), np.array(lip) * 0.5, 0.8)
     lay(bell(x, 1.2) * bell(u - 2.7, 0.4), skin * 0.8, 0.35)  # Below the lip.
     if person.beard > 0:
-        cheeks = step(u, 7.5, 5.2) * step(np.abs(psi), 1.75, 1.5)
-        sides = step(np.abs(psi), 0.62, 0.9) * step(u, 10, 8) * step(np.abs(psi), 1.5, 1.35)
-        moustache = bell(u - 5.35, 0.35) * step(np.abs(x), 2.9, 2.4)
-        jaw = np.maximum(step(u, 2.4, 1.6), step(np.abs(x), 2.6, 3.4)) * cheeks
+        line = 2.3 + 7.0 * np.clip(np.abs(psi) / 1.3, 0, 1) ** 1.4
+        jaw = step(u, line + 0.6, line - 0.6) * step(np.abs(psi), 1.6, 1.35)
+        moustache = bell(u - 5.5 + 0.03 * x**2, 0.35) * step(np.abs(x), 3.4, 2.6)
+        sides = bell(np.abs(x) - 3.3, 0.45) * step(u, 5.8, 5.0)
         lay(np.maximum.reduce([jaw, sides, moustache]) * (1 - inside), np.array(person.hair.colour) * 0.8, person.beard)
     scalp = step(np.abs(psi), 1.9, 2.1) * step(u, 1, 3)
     lay(scalp, np.array(person.hair.colour) * 0.85, 0.0 if person.hair.style == "bald" else 0.9)

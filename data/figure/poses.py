@@ -17,8 +17,7 @@ ARMS = {
     "behind": (24, -26, -32, -12, -45, -12),
     "forward": (9, 14, 6, 46, 0, 60),
     "backward": (10, -24, 8, -6, 4, 2),
-    "hair": (76, 16, -42, 166, -60, 158),
-    "shoulder": (30, 22, -50, 140, -60, 140),
+    "hair": (78, 4, -44, 176, -62, 176),
 }
 ARM_PAIRS = (
     ("hang", "hang"), ("relaxed", "relaxed"), ("relaxed", "hang"), ("akimbo", "relaxed"), ("akimbo", "akimbo"),
