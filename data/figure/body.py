@@ -24,7 +24,7 @@ TORSO_MAN = (
     (154, 4.5, 4.5, 0.3), (155, 0.2, 0.2, 0.3),
 )  # fmt: skip
 ARM = (
-    (-9, 0.2, 0.2), (-8, 2.2, 2.2), (-5, 3.8, 3.9), (-2, 4.7, 5), (2, 5.1, 5.3), (7, 4.8, 5.1),
+    (-9, 0.2, 0.2), (-8, 2.2, 2.2), (-5, 3.4, 3.5), (-2, 4.2, 4.5), (2, 4.8, 5), (7, 4.8, 5.1),
     (13, 4.3, 4.6), (20, 3.8, 4.1),
     (27, 3.6, 3.6), (32, 3.7, 3.9), (37, 3.7, 3.9), (45, 3, 3.1), (51, 2.3, 2.7), (53.5, 2.1, 2.6), (57, 2, 3.4),
     (61, 1.9, 4.1), (64, 1.7, 4), (67, 1.4, 3.5), (69.5, 1.1, 2.7), (70.6, 0.7, 1.6), (71, 0.1, 0.2),
@@ -98,7 +98,7 @@ def _stretched(table, knots, factors):
 def _arm(build, bones, i):
     """Comes out of the chest at the collar bone and rounds the shoulder."""
     joints = bones.arms[i]
-    root = joints[0] + bones.chest_frame @ np.array([(9.0, -9.0)[i], 0.8, 0])
+    root = joints[0] + bones.chest_frame @ np.array([(9.0, -9.0)[i], 1.8, 0])
     table = _stretched(ARM, (UPPER_ARM, UPPER_ARM + FOREARM, 71), (build.arms, build.arms, HAND / (71 - 53.5)))
     factor = build.girth * (0.88 if build.woman else 1.1)
     upper, lower = joints[1] - joints[0], joints[2] - joints[1]
@@ -162,9 +162,14 @@ def _around_legs(limbs, centre, a, b, weight):
         spots = [np.interp(centre[:, 1], leg.centre[order, 1], leg.centre[order, i]) for i in (0, 2)]
         at.append((*spots, np.interp(centre[:, 1], leg.centre[order, 1], leg.b[order])))
     (x0, z0, r0), (x1, z1, r1) = at
-    radius = np.maximum(r0, r1) + 1.6
+    radius = np.maximum(r0, r1) + 1.2
     middle = np.stack([(x0 + x1) / 2, centre[:, 1], (z0 + z1) / 2], -1)
     centre = centre + weight[:, None] * (middle - centre)
-    a = np.maximum(a, weight * (np.abs(x0 - x1) / 2 + radius))
-    b = np.maximum(b, weight * (np.abs(z0 - z1) / 2 + radius))
-    return centre, a, b
+    around = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    across = (x1 - x0)[:, None] / 2 + radius[:, None] * np.sin(around)  # One thigh; the other is its mirror image.
+    along = (z1 - z0)[:, None] / 2 + radius[:, None] * np.cos(around)
+    a = np.maximum(a, weight * np.abs(across).max(1))
+    b = np.maximum(b, weight * np.abs(along).max(1))
+    beyond = np.hypot(across / a[:, None], along / b[:, None]).max(1)
+    grown = 1 + weight * (np.maximum(1, beyond) - 1)
+    return centre, a * grown, b * grown

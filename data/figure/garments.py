@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from data.figure.body import LEG
 from data.figure.cloth import motif
 from data.figure.head import hairline, paint_face
 from data.figure.skeleton import FOREARM, UPPER_ARM
@@ -163,7 +164,7 @@ def _paint_shirt(person, u, psi):
     colour = upper.cloth.paint(u, psi, RADII["torso"])
     if upper.cloth.motif:
         middle = CHEST - (2.0 if upper.neckline != "crew" else 0.0)
-        x = turn(psi, 0) * 15.0
+        x = psi * person.build.girth * (15.5 if person.build.woman else 18.5)
         cover = motif(upper.cloth.motif, x, u - middle) * (np.abs(psi) < 1.2)
         colour = colour + cover[:, None] * (np.array(upper.cloth.colours[1]) - colour)
     edge = _neckline(upper, psi) - u
@@ -200,7 +201,7 @@ def _paint_sleeve(person, length, u, psi):
 
 def _trousers(person):
     lower = person.lower
-    length = min(lower.length, 78 * person.build.legs)
+    length = lower.length * person.build.legs
     offset = partial(_trouser_ease, lower, length)
     paint = partial(_paint_trousers, person, length)
     layers = [Layer("seat", "torso", _grid(79.5, 103.5, 1.2), 48, partial(_paint_seat, person), _seat_ease)]
@@ -216,8 +217,8 @@ def _seat_ease(u, _psi):
 
 def _trouser_ease(lower, length, u, psi):
     """At least `lower.width` wide from the thigh down; creases behind and before the knee and at the hem."""
-    girth = 8.6 - 3.5 * step(u, 6, 46)  # A leg's radius, roughly.
-    ease = 0.5 + np.maximum(0, lower.width - girth) * step(u, 4, 30)
+    place, radius = np.array([row[:2] for row in LEG]).T
+    ease = 0.5 + np.maximum(0, lower.width - np.interp(u, place, radius)) * step(u, 4, 30)
     knee = 0.18 * np.sin(0.8 * u + 2.6 * np.cos(psi + 0.03 * u)) * bell(u - 43, 8)
     hem = 0.22 * np.sin(1.1 * u + 2.5 * np.sin(psi + 0.05 * u)) * bell(u - length + 3, 6) * (length > 60)
     top = 0.2 * np.sin(0.8 * u + 2.5 * np.sin(psi)) * bell(u - 4, 5)

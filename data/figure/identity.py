@@ -163,8 +163,8 @@ def _cloth(rng, palette, prints):
 
 def _trousers(rng, shorts):
     ground = rgb(_pick(rng, LOWERS))
-    length = rng.uniform(20, 38) if shorts else rng.uniform(74, 80)
-    width = _pick(rng, (0.0, 5.4, 6.6)) if not shorts else 8.6
+    length = rng.uniform(20, 38) if shorts else rng.uniform(75, 83)
+    width = _pick(rng, (0.0, 4.8, 4.8, 6.4)) if not shorts else 8.6
     return Lower(float(length), float(width), Cloth("plain", (ground, ground)), rgb(_pick(rng, ("#3a2a20", "#1c1b1d"))))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HIP, WAIST, SHOULDER, NECK_TOP = 90.0, 104.0, 137.2, 147.5  # Heights of an average standing figure, cm.
+HIP, WAIST, SHOULDER, NECK_TOP = 90.0, 104.0, 136.8, 147.5  # Heights of an average standing figure, cm.
 UPPER_ARM, FOREARM, HAND = 28.5, 25.0, 17.5
 THIGH, SHIN, ANKLE = 43.0, 39.0, 8.0
 
