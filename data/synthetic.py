@@ -1,0 +1,209 @@
+"""Draw a demo set of clothed, articulated people in the DeepFashion layout, with exactly known flow between its images.
+
+    python data/synthetic.py --out ROOT [--identities 120] [--poses 5] [--size 256x176] [--seed 0] [--workers N]
+
+ROOT/synthetic.json keeps the arguments: from them `pair_flow` derives the true flow of any pair of the set. A second
+run with the same arguments keeps the images that are there and draws the rest.
+"""
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import re
+import sys
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from config.errors import InputError, command
+from data.figure.flow import true_flow
+from data.figure.identity import identity
+from data.figure.picture import picture
+from data.figure.poses import pose
+from data.figure.scene import scene
+
+VIEWS = (  # Number and view of an image's name, in the order in which poses are drawn.
+    (1, "front"), (2, "side"), (3, "back"), (4, "full"), (7, "additional"),
+    (5, "side"), (6, "front"), (8, "back"), (9, "full"),
+)  # fmt: skip
+TORSO_JOINTS = [2, 5, 8, 11]  # Shoulders and hips: an image that lacks one takes part in no pair.
+TEST_SHARE = 0.1
+RECORD = "synthetic.json"
+
+__all__ = ["draw", "generate", "identity", "keypoints", "pair_flow", "poses_of", "scene", "true_flow"]
+
+
+def poses_of(seed, index, count):
+    """The poses of person `index`: `count` of them, in the order of VIEWS."""
+    return tuple(pose(seed, index, k, view) for k, (_, view) in enumerate(VIEWS[:count]))
+
+
+def draw(person, person_pose, size, shaded=True):
+    """Image uint8 (H, W, 3) RGB. `size` is (H, W); `shaded=False` gives the bare colour of each surface point."""
+    return picture(person, person_pose, size, shaded)[0]
+
+
+def keypoints(person, person_pose, size):
+    """COCO-18 keypoints float64 (18, 2), x y in pixels of an image of `size` (H, W); -1 -1 where not seen."""
+    return picture(person, person_pose, size)[1]
+
+
+def image_names(seed, index, count):
+    """Paths of a person's images, relative to the set's root."""
+    person = identity(seed, index)
+    folder = f"img/{person.gender}/{person.category}/id_{index + 1:08d}"
+    return [f"{folder}/01_{number}_{view}.jpg" for number, view in VIEWS[:count]]
+
+
+def pair_flow(root, target_name, source_name, size):
+    """True flow, float32 (2, H, W), and visibility, bool (H, W), of a pair of images of a generated set.
+
+    The names are those of the pair files; see `true_flow` for the meaning. `size` (H, W) may differ from that of the
+    images: the grid then covers the same picture, squeezed as resizing would. Raises InputError for a name that is not
+    in the set, and for two different people.
+    """
+    record = _read_record(root)
+    places = [_place(record, root, name) for name in (target_name, source_name)]
+    if places[0][0] != places[1][0]:
+        raise InputError(f"{source_name}: shows another person than {target_name}; a pair needs the same one twice.")
+    index = places[0][0]
+    poses = poses_of(record["seed"], index, record["poses"])
+    return true_flow(identity(record["seed"], index), poses[places[0][1]], poses[places[1][1]], size)
+
+
+def _read_record(root):
+    path = Path(root) / RECORD
+    if not path.is_file():
+        raise InputError(f"{root}: has no {RECORD}; expected the output folder of data/synthetic.py.")
+    return json.loads(path.read_text())
+
+
+def _place(record, root, name):
+    """Index of the person and number of the pose of an image."""
+    match = re.search(r"id_(\d{8})/", name)
+    index = int(match[1]) - 1 if match else -1
+    names = image_names(record["seed"], index, record["poses"]) if 0 <= index < record["identities"] else []
+    if name not in names:
+        raise InputError(f"{name}: is not an image of the set in {root}.")
+    return index, names.index(name)
+
+
+def generate(root, identities=120, poses=5, size=(256, 176), seed=0, workers=None):
+    """Write the set under `root`. Its bytes follow from the arguments, not from `workers` or earlier, broken runs."""
+    root = Path(root)
+    arguments = {"identities": identities, "poses": poses, "size": list(size), "seed": seed}
+    _claim(root, arguments)
+    jobs = [(index, number) for index in range(identities) for number in range(poses)]
+    work = partial(_draw_one, root, size, seed, poses)
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    bar = partial(tqdm, total=len(jobs), desc="drawing", unit="image", dynamic_ncols=True)
+    if workers == 1:
+        present = list(bar(map(work, jobs)))
+    else:
+        with multiprocessing.get_context("spawn").Pool(workers) as pool:
+            present = list(bar(pool.imap(work, jobs, chunksize=poses)))
+    _write_pairs(root, identities, poses, seed, present)
+
+
+def _claim(root, arguments):
+    """Record the arguments, or check that the set that is there was drawn with the same ones."""
+    path = root / RECORD
+    if path.is_file() and json.loads(path.read_text()) != arguments:
+        raise InputError(f"--out {root}: holds a set drawn with other arguments ({path.read_text().strip()}).")
+    root.mkdir(parents=True, exist_ok=True)
+    _write(path, (json.dumps(arguments) + "\n").encode())
+
+
+def _draw_one(root, size, seed, count, job):
+    """Draw one image with its keypoints unless both are there. Returns whether shoulders and hips are present."""
+    cv2.setNumThreads(1)
+    index, number = job
+    name = image_names(seed, index, count)[number]
+    image_path, pose_path = root / name, (root / name.replace("img/", "pose/", 1)).with_suffix(".txt")
+    if not (image_path.is_file() and pose_path.is_file()):
+        image, points = picture(identity(seed, index), poses_of(seed, index, count)[number], size)
+        _write(image_path, Image.fromarray(image))
+        _write(pose_path, _annotation(points, size).encode())
+    return bool((np.loadtxt(pose_path)[TORSO_JOINTS] >= 0).all())
+
+
+def _annotation(points, size):
+    """The text of a keypoint file: 18 rows `x y` in the annotation frame, whose picture is columns 40..215 of 256."""
+    there = points * [176 / size[1], 256 / size[0]] + [40, 0]
+    rows = np.where(points[:, :1] < 0, -1.0, there)
+    return "".join(f"{x:.18e} {y:.18e}\n" for x, y in rows)
+
+
+def _write(path, content):
+    """Write bytes, or an image as JPEG, so that the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if isinstance(content, bytes):
+        part.write_bytes(content)
+    else:
+        content.save(part, format="JPEG", quality=95, subsampling=0)
+    os.replace(part, path)
+
+
+def _write_pairs(root, identities, poses, seed, present):
+    """The pair files: every view with all the other views of the person (train), every ordered pair (test)."""
+    held_out = max(1, round(identities * TEST_SHARE)) if identities > 1 else 0
+    test = set(np.random.default_rng([seed]).permutation(identities)[:held_out].tolist())
+    lines = {"train": [], "test": []}
+    for index in range(identities):
+        flags = present[index * poses : (index + 1) * poses]
+        names = list(itertools.compress(image_names(seed, index, poses), flags))
+        if index in test:
+            lines["test"] += [",".join(pair) for pair in itertools.permutations(names, 2)]
+        elif len(names) > 1:
+            lines["train"] += [",".join([name, *(n for n in names if n != name)]) for name in names]
+    for split, rows in lines.items():
+        _write(root / f"{split}_pairs.txt", "".join(f"{row}\n" for row in rows).encode())
+
+
+def _whole(flag, low, high=10**6):
+    def parse(text):
+        if not re.fullmatch(r"\d+", text) or not low <= int(text) <= high:
+            raise InputError(f"{flag} {text}: expected a whole number from {low} to {high}.")
+        return int(text)
+
+    return parse
+
+
+def _size(text):
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match or not all(16 <= int(side) <= 2048 for side in match.groups()):
+        raise InputError(f"--size {text}: expected HEIGHTxWIDTH in pixels, each from 16 to 2048, like 256x176.")
+    return int(match[1]), int(match[2])
+
+
+@command
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True, help="folder to write")
+    parser.add_argument("--identities", default="120", help="number of people")
+    parser.add_argument("--poses", default="5", help=f"images of each, 2 to {len(VIEWS)}")
+    parser.add_argument("--size", default="256x176", help="height x width; the picture is squeezed to it from 256x176")
+    parser.add_argument("--seed", default="0", help="another seed draws other people")
+    parser.add_argument("--workers", default=str(os.cpu_count() or 1), help="processes")
+    flags = parser.parse_args(arguments)
+    generate(
+        flags.out,
+        identities=_whole("--identities", 1)(flags.identities),
+        poses=_whole("--poses", 2, len(VIEWS))(flags.poses),
+        size=_size(flags.size),
+        seed=_whole("--seed", 0, 2**32 - 1)(flags.seed),
+        workers=_whole("--workers", 1, 1024)(flags.workers),
+    )
+
+
+if __name__ == "__main__":
+    main()
