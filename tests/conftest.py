@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from config.load import to_yaml
+from config.schema import Config, DataConfig, LossConfig, SamplingConfig, TrainingConfig
+from data import prepare_data, synthetic
+from tests.tiny import tiny_model_config
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -45,3 +50,51 @@ def shared_tools(shared):
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=2, help="how often the kill tests kill (default: 2)")
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory):
+    """A drawn data set of six people, and its LMDB at 32 x 32: a folder with `root` and `lmdb`."""
+    folder = tmp_path_factory.mktemp("people")
+    synthetic.generate(folder / "root", identities=6, poses=3, size=(64, 44), workers=1)
+    options = [f"--root={folder / 'root'}", f"--out={folder / 'lmdb'}", "--size=32x32", "--workers=1"]
+    assert prepare_data.main(options) == 0
+    return folder
+
+
+@pytest.fixture
+def experiment(people, tmp_path):
+    """A Config that trains a tiny network for six steps, on the drawn people."""
+    return Config(
+        model=tiny_model_config(),
+        data=DataConfig(root=str(people / "root"), lmdb=str(people / "lmdb"), workers=0),
+        loss=LossConfig(features="pixels"),
+        training=TrainingConfig(
+            output=str(tmp_path / "run"),
+            steps=6,
+            batch_size=2,
+            learning_rate=1e-3,
+            warmup_steps=2,
+            ema_decay=0.5,
+            log_every=2,
+            picture_every=4,
+            checkpoint_every=2,
+        ),
+        sampling=SamplingConfig(sampler="dpm++", steps=2),
+    )
+
+
+@pytest.fixture
+def write_experiment(tmp_path):
+    """write_experiment(config) -> the path of its YAML file."""
+
+    def write(config, name="experiment.yaml"):
+        path = tmp_path / name
+        path.write_text(to_yaml(config))
+        return path
+
+    return write

@@ -1,0 +1,159 @@
+import dataclasses
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from config.errors import InputError
+from diffusion.checkpoints import checkpoint_steps, latest_checkpoint
+from diffusion.gaussian import STEPS
+from diffusion.trainer import Trainer, warmup
+from models.pose_transfer import PoseTransferModel
+from tests.conftest import ROOT
+from tests.processes import run, run_with_kills, torchrun
+
+
+def changed(config, output, **training):
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, output=str(output), **training))
+
+
+def final_tensors(config):
+    folder = latest_checkpoint(config.training.output)
+    tensors = load_file(folder / "training.safetensors")
+    return tensors | {f"ema.{name}": tensor for name, tensor in load_file(folder / "model.safetensors").items()}
+
+
+def assert_equal(ones, others):
+    assert ones.keys() == others.keys()
+    assert [name for name in ones if not torch.equal(ones[name], others[name])] == []
+
+
+def test_a_run_leaves_checkpoints_scalars_and_pictures(experiment, tmp_path):
+    Trainer(experiment).run()
+    assert checkpoint_steps(tmp_path / "run") == [4, 6]
+    PoseTransferModel.from_pretrained(latest_checkpoint(tmp_path / "run"))
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("mse")] == [2, 4, 6]
+    assert {"loss", "vb", "correctness", "affine", "gradient_norm", "learning_rate"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Images("test_pairs")] == [4, 6]
+
+
+def test_a_run_in_two_parts_equals_an_unbroken_one_bit_for_bit(experiment, tmp_path):
+    experiment.model.dropout = 0.1
+    whole, parts = changed(experiment, tmp_path / "whole"), changed(experiment, tmp_path / "parts")
+    Trainer(whole).run()
+    Trainer(changed(parts, tmp_path / "parts", steps=4)).run()
+    resumed = Trainer(parts)
+    assert resumed.step == 4
+    resumed.run()
+    assert_equal(final_tensors(parts), final_tensors(whole))
+
+
+def test_a_run_killed_at_random_moments_equals_an_unbroken_one(experiment, write_experiment, tmp_path, pytestconfig):
+    kills = pytestconfig.getoption("--kills")
+    whole = changed(experiment, tmp_path / "whole", steps=30, picture_every=100)
+    killed = changed(whole, tmp_path / "killed")
+    run("train.py", write_experiment(whole, "whole.yaml"))
+    hits = run_with_kills(kills, 12, "train.py", write_experiment(killed, "killed.yaml"))
+    assert hits > 0
+    assert_equal(final_tensors(killed), final_tensors(whole))
+
+
+def test_two_processes_have_the_gradient_of_one_on_the_joint_batch(experiment, write_experiment, tmp_path):
+    path = write_experiment(experiment)
+    gradient = ROOT / "tests" / "diffusion" / "gradient.py"
+    torchrun(2, gradient, path, tmp_path / "two.safetensors", "training.batch_size=2")
+    run(gradient, path, tmp_path / "one.safetensors", "training.batch_size=4")
+    one, two = load_file(tmp_path / "one.safetensors"), load_file(tmp_path / "two.safetensors")
+    assert one.keys() == two.keys()
+    largest = max(gradient.abs().max() for gradient in one.values())
+    assert largest > 1e-3
+    for name, expected in one.items():
+        assert (two[name] - expected).abs().max() <= 1e-5 * largest, name
+
+
+def test_two_processes_train_and_leave_one_checkpoint(experiment, write_experiment, tmp_path):
+    torchrun(2, "train.py", write_experiment(experiment), "training.steps=2")
+    assert checkpoint_steps(tmp_path / "run") == [2]
+
+
+def test_a_tiny_network_learns(experiment, tmp_path):
+    trainer = Trainer(changed(experiment, tmp_path / "run", steps=60))
+    batches = iter(trainer._loader())
+    losses = [trainer.train_step(batches)["mse"].item() for _ in range(60)]
+    assert losses[0] == pytest.approx(1, abs=0.1)
+    assert sum(losses[-10:]) / 10 < 0.7
+
+
+def test_accumulated_batches_give_the_gradient_of_their_mean(experiment, tmp_path, monkeypatch):
+    # Batch statistics are those of each pass; with running ones, passes can be compared.
+    monkeypatch.setattr("models.layers.SyncedBatchNorm.forward", lambda self, x: self._running(x), raising=False)
+    monkeypatch.setattr(
+        "models.layers.SyncedBatchNorm._running",
+        lambda self, x: torch.nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias),
+        raising=False,
+    )
+
+    def gradients(**training):
+        trainer = Trainer(changed(experiment, tmp_path / "none", gradient_clip=1e9, **training))
+        trainer.train_step(iter(trainer._loader()))
+        return {name: parameter.grad for name, parameter in trainer.model.named_parameters()}
+
+    once, twice = gradients(batch_size=4), gradients(batch_size=2, accumulation=2)
+    for name, expected in once.items():
+        torch.testing.assert_close(twice[name], expected, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_noise_follows_from_the_seed_and_the_place_in_the_data_not_from_the_batch(experiment):
+    trainer = Trainer(experiment)
+    t, noise, keep = trainer._draw_noise(torch.tensor([5, 9, 5, 9]), (3, 8, 8))
+    for i, positions in enumerate(([5, 5], [9, 9])):
+        t_alone, noise_alone, _ = trainer._draw_noise(torch.tensor(positions), (3, 8, 8))
+        assert torch.equal(t_alone, t[[i, i + 2]])
+        assert torch.equal(noise_alone, noise[[i, i + 2]])
+    assert not torch.equal(noise[0], noise[2])
+
+
+def test_times_are_uniform_and_a_tenth_of_the_conditions_is_dropped(experiment):
+    t, _, keep = Trainer(experiment)._draw_noise(torch.arange(4000).repeat(2), (3, 1, 1))
+    assert t.min() >= 0
+    assert t.max() < STEPS
+    assert t.float().mean().item() == pytest.approx(STEPS / 2, rel=0.03)
+    assert keep.float().mean().item() == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_learning_rate_rises_from_four_percent_and_stays():
+    assert [warmup(step, 100) for step in (0, 50, 100, 5000)] == pytest.approx([0.04, 0.52, 1, 1])
+
+
+def test_weights_stay_where_they_are_when_the_run_is_done(experiment, tmp_path):
+    Trainer(experiment).run()
+    before = final_tensors(experiment)
+    Trainer(experiment).run()
+    assert_equal(final_tensors(experiment), before)
+    assert checkpoint_steps(tmp_path / "run") == [4, 6]
+
+
+def test_a_run_folder_of_another_architecture_is_refused(experiment):
+    Trainer(dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, steps=2))).run()
+    experiment.model.channels = 64
+    with pytest.raises(InputError, match=r"step_00000002: .*another architecture.*training\.output"):
+        Trainer(experiment)
+
+
+def test_vgg_features_need_as_many_levels_as_they_have(experiment):
+    experiment.loss.features = "vgg19"
+    experiment.model.channel_multipliers = [1, 1, 2, 2]
+    experiment.model.attention = experiment.model.attention[:2]
+    with pytest.raises(InputError, match=r"^loss\.features"):
+        Trainer(experiment)
+
+
+def test_an_unknown_key_ends_the_program_with_one_sentence(experiment, write_experiment):
+    done = run("train.py", write_experiment(experiment), "training.lerning_rate=1", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: training.lerning_rate: unknown key")
+    assert "training.learning_rate" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,43 @@
+"""Running the repository's programs as a person does, and killing them."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+from tests.conftest import ROOT
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def run(*words, check=True):
+    """Run `python WORDS..` from the root; the finished process, its output as text."""
+    done = subprocess.run(
+        [sys.executable, *map(str, words)], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def torchrun(processes, *words):
+    """Run `torchrun --nproc_per_node PROCESSES WORDS..`."""
+    return run("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", *words)
+
+
+def run_with_kills(kills, at_most, *words):
+    """Start the same program again and again: killed with -9 after up to `at_most` seconds, `kills` times, then left
+    to finish. How many of the kills hit it alive."""
+    hits = 0
+    for _ in range(kills):
+        process = subprocess.Popen(
+            [sys.executable, *map(str, words)], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(random.uniform(0.2, 1) * at_most)
+        hits += process.poll() is None
+        if process.poll() is None:
+            os.killpg(process.pid, 9)
+        process.wait()
+    run(*words)
+    return hits
