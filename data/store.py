@@ -190,7 +190,8 @@ class StoreWriter:
         try:
             yield
         except (lmdb.Error, OSError) as error:
+            free = f"; {shutil.disk_usage(self.folder).free >> 20} MiB free there" if self.folder.exists() else ""
             raise InputError(
-                f"{self.folder}: could not be written ({error}); when that is mended, run the same command again and it"
-                " goes on from what was written"
+                f"{self.folder}: could not be written ({error}{free}); when that is mended, run the same command again"
+                " and it goes on from what was written"
             ) from error
