@@ -31,10 +31,12 @@ def grown(make_root, tmp_path):
 
 def test_images_of_grown_pair_files_are_added(grown):
     root, out, whole = grown
-    reader = ImageStore(out, (32, 24))
+    reader, key = ImageStore(out, (32, 24)), "img/WOMEN/Dresses/id_00000000/01_1_front.png"
+    image = reader.read(key)
     assert prepare(root, out) == 0
+    assert reader.read(key) == image  # A run that is under way goes on with what it opened.
+    del reader
     assert contents(out / "32-24") == whole
-    assert reader.read("img/WOMEN/Dresses/id_00000000/01_1_front.png").size == (24, 32)
     assert [path.name for path in out.iterdir()] == ["32-24"]
 
 
@@ -117,6 +119,18 @@ def test_killed_runs_are_resumed_and_never_look_complete(make_root, tmp_path, mo
     assert found[-1] > 0
     assert prepare(root, tmp_path / "out") == 0
     assert contents(tmp_path / "out" / "32-24") == expected
+
+
+@pytest.mark.parametrize("leftover", [None, b"", b"cut off"])
+def test_run_that_ended_before_its_first_image_is_no_obstacle(root, tmp_path, lmdb_folder, leftover):
+    partial = tmp_path / "32-24.partial"
+    partial.mkdir()
+    (partial / "data.copy").write_bytes(b"half a copy")
+    if leftover is not None:
+        (partial / "data.mdb").write_bytes(leftover)
+    assert prepare(root, tmp_path) == 0
+    assert contents(tmp_path / "32-24") == contents(lmdb_folder / "32-24")
+    assert [path.name for path in tmp_path.rglob("*")] == ["32-24", "data.mdb"]
 
 
 def test_second_run_converts_only_what_is_missing(root, tmp_path, lmdb_folder, monkeypatch):
