@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from prepared import contents, prepare
 
 from data import prepare_data
 from data.images import read_rgb, squeeze
 from data.pairs import lmdb_key
 from data.store import ImageStore
+from tests.data.prepared import contents, prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPLETE = "is complete"

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from prepared import contents, prepare
 
 from data import prepare_data
 from data.store import ImageStore, StoreWriter
+from tests.data.prepared import contents, prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
