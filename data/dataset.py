@@ -103,7 +103,16 @@ class TestPairs(Dataset):
         check_images(lines, self._has_photo, f"is not there, below {root}", targets=False)
         check_keypoints(lines, root)
         self.pairs = [(source, line.target) for line in lines for source in line.sources]
+        self._check_results(lines)
         self.has_targets = all(self._has_photo(target) for _, target in self.pairs)
+
+    def _check_results(self, lines):
+        known = {}
+        for line in lines:
+            for source in line.sources:
+                pair, result = (source, line.target), result_name(source, line.target)
+                if known.setdefault(result, pair) != pair:
+                    raise InputError(f"{line.where}: {source} would give {result}, the same name as another pair")
 
     def _has_photo(self, image):
         return (self.root / image).exists()

@@ -20,6 +20,7 @@ from config.errors import InputError
 
 LENGTH_KEY = b"length"
 _READER_MAP = 1 << 40  # Address space only; room for images that another process adds.
+_EMPTY = 8192  # Bytes of an LMDB without entries; a smaller file was cut off as it was made.
 _environments = weakref.WeakValueDictionary()  # A process may open a folder once; its stores share that.
 
 
@@ -126,7 +127,7 @@ class StoreWriter:
                 fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # Goes with the process, however it ends.
             except BlockingIOError:
                 raise InputError(f"{self.folder}: expected no other run to be writing {self.path.name} there") from None
-            if self.partial.exists() and not self._partial_data.exists():
+            if self.partial.exists() and not self._begun():
                 shutil.rmtree(self.partial)  # The last run ended between two steps.
         return self
 
@@ -139,7 +140,7 @@ class StoreWriter:
     def keys(self):
         """(keys, whole): the images that need not be written again; whether they are a finished data base."""
         self._close()
-        data = self._partial_data if self._partial_data.exists() else self._data
+        data = self._partial_data if self._begun() else self._data
         if not data.exists():
             return set(), False
         environment = _shared_environment(data.parent.resolve())
@@ -169,15 +170,18 @@ class StoreWriter:
             else:
                 os.rename(self.partial, self.path)
 
+    def _begun(self):
+        return self._partial_data.exists() and self._partial_data.stat().st_size >= _EMPTY
+
     def _open(self):
         if self._environment is not None:
             return
         self.partial.mkdir(exist_ok=True)
-        if self._data.exists() and not self._partial_data.exists():
+        if self._data.exists() and not self._begun():
             copy = self.partial / "data.copy"
             shutil.copyfile(self._data, copy)
             os.replace(copy, self._partial_data)
-        room = self._room + (self._partial_data.stat().st_size if self._partial_data.exists() else 0)
+        room = self._room + (self._partial_data.stat().st_size if self._begun() else 0)
         self._environment = lmdb.open(str(self.partial), lock=False, map_size=room)
 
     def _close(self):
@@ -190,7 +194,8 @@ class StoreWriter:
         try:
             yield
         except (lmdb.Error, OSError) as error:
+            free = f"; {shutil.disk_usage(self.folder).free >> 20} MiB free there" if self.folder.exists() else ""
             raise InputError(
-                f"{self.folder}: could not be written ({error}); when that is mended, run the same command again and it"
-                " goes on from what was written"
+                f"{self.folder}: could not be written ({error}{free}); when that is mended, run the same command again"
+                " and it goes on from what was written"
             ) from error

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -72,6 +74,35 @@ def test_truncated_image_is_refused_by_its_path(tmp_path, kind, share):
     with pytest.raises(InputError) as caught:
         read_rgb(path)
     assert str(caught.value).startswith(f"{path}: expected")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_damaged_image_reads_as_rgb_or_is_refused(tmp_path, kind):
+    random = np.random.default_rng(0)
+    file = io.BytesIO()
+    Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(file, kind)
+    path = tmp_path / "damaged"
+    refusals = []
+    for _ in range(300):
+        content = np.frombuffer(file.getvalue(), np.uint8).copy()
+        content[random.integers(content.size, size=4)] = random.integers(0, 256, 4)
+        path.write_bytes(content.tobytes())
+        try:
+            assert read_rgb(path).mode == "RGB"
+        except InputError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 30
+    assert all(refusal.startswith(f"{path}: expected") for refusal in refusals)
+
+
+def test_image_of_absurd_size_is_refused(tmp_path):
+    file = io.BytesIO()
+    Image.new("L", (8, 8)).save(file, "PNG")
+    header = b"IHDR" + struct.pack(">II", 60_000, 60_000) + file.getvalue()[24:29]
+    path = tmp_path / "bomb.png"
+    path.write_bytes(file.getvalue()[:12] + header + struct.pack(">I", zlib.crc32(header)) + file.getvalue()[33:])
+    with pytest.raises(InputError, match=f"^{path}: expected"):
+        read_rgb(path)
 
 
 def test_what_is_no_image_is_refused_by_its_path(tmp_path):
