@@ -116,6 +116,8 @@ def generate(root, identities=120, poses=5, size=(256, 176), seed=0, workers=Non
 def _claim(root, arguments):
     """Record the arguments, or check that the set that is there was drawn with the same ones."""
     path = root / RECORD
+    if root.exists() and not root.is_dir():
+        raise InputError(f"--out {root}: is not a folder.")
     if path.is_file() and json.loads(path.read_text()) != arguments:
         raise InputError(f"--out {root}: holds a set drawn with other arguments ({path.read_text().strip()}).")
     root.mkdir(parents=True, exist_ok=True)
@@ -145,7 +147,7 @@ def _annotation(points, size):
 def _write(path, content):
     """Write bytes, or an image as JPEG, so that the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.part")
     if isinstance(content, bytes):
         part.write_bytes(content)
     else:

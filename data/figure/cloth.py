@@ -11,7 +11,7 @@ EDGE = 0.12  # Softness of a pattern's edges, cm.
 
 @dataclass(frozen=True)
 class Cloth:
-    """A woven pattern. Colours are RGB in 0..1; the first is the ground."""
+    """A woven pattern. Colours are RGB in 0..1: the ground, then the pattern or the print."""
 
     kind: str  # plain, stripes, pinstripes, checks, dots, blocks.
     colours: tuple[tuple[float, float, float], ...]
@@ -23,9 +23,13 @@ class Cloth:
         around = max(1, round(2 * np.pi * radius / self.period))
         cell_x, cell_y = psi / (2 * np.pi) * around, along / self.period
         soft = EDGE / self.period
-        weight = _PATTERNS[self.kind](cell_x, cell_y, soft)[:, None]
-        ground, second = np.array(self.colours[0]), np.array(self.colours[min(1, len(self.colours) - 1)])
-        return ground * (1 - weight) + second * weight
+        ground = np.repeat(np.array(self.colours[:1]), len(psi), 0)
+        return lay(ground, self.colours[1], _PATTERNS[self.kind](cell_x, cell_y, soft))
+
+
+def lay(colour, paint, weight):
+    """Paint, RGB, over colours (N, 3) with opacity `weight` (N,)."""
+    return colour + np.asarray(weight)[:, None] * (np.asarray(paint) - colour)
 
 
 def _band(cell, share, soft):

@@ -1,18 +1,13 @@
-"""The picture of a scene: paint, light, backdrop; and the keypoints an estimator would find in it."""
+"""The picture of a scene: paint, light and backdrop."""
 
 import cv2
 import numpy as np
 
-from data.figure.head import EAR_HEIGHT, EYE_ANGLE, EYE_HEIGHT, NOSE_HEIGHT
+from data.figure.joints import MISSING, find_keypoints
 from data.figure.scene import scene
 
 LIGHT = np.array([-0.42, 0.52, 0.74]) / np.linalg.norm([0.42, 0.52, 0.74])  # From the upper left.
 FINE = 512  # Pictures are drawn at least this high, and at least twice as fine as asked, then averaged down.
-MISSING = -1.0
-FACE_POINTS = (  # Keypoint, height above the chin, angle: nose, right and left eye, right and left ear.
-    (0, NOSE_HEIGHT, 0.0), (14, EYE_HEIGHT, -EYE_ANGLE), (15, EYE_HEIGHT, EYE_ANGLE),
-    (16, EAR_HEIGHT, -1.62), (17, EAR_HEIGHT, 1.62),
-)  # fmt: skip
 
 
 def picture(person, pose, size, shaded=True):
@@ -31,7 +26,7 @@ def picture(person, pose, size, shaded=True):
         image = np.full((raster.size[0] * raster.size[1], 3), 1.0, np.float32)
     image[raster.pixels] = np.clip(colour, 0, 1)
     image = cv2.resize(image.reshape(*raster.size, 3), size[::-1], interpolation=cv2.INTER_AREA)
-    points = _keypoints(view, raster)
+    points = find_keypoints(view, raster)
     present = points[:, 0] >= 0
     points[present] = (points[present] + 0.5) / fine - 0.5
     inside = (points >= 0).all(1) & (points[:, 0] <= size[1] - 1) & (points[:, 1] <= size[0] - 1)
@@ -63,9 +58,8 @@ def _light(view, raster):
 
 def _occlusion(view, raster):
     """How much of the neighbourhood lies in front of each covered pixel, 0..0.45."""
-    quarter = 2
     depth = raster.spread(raster.depth.astype(np.float32), -np.inf)
-    small = depth[::quarter, ::quarter]
+    small = depth[::2, ::2]
     covered = np.isfinite(small).astype(np.float32)
     pixels_per_cm = small.shape[0] / view.camera.height
     dark = np.zeros(small.shape, np.float32)
@@ -92,69 +86,3 @@ def _backdrop(person, view, raster):
             glow *= 1 - strength * np.exp(-(dx**2)) * np.exp(-(dy**2))
     glow = cv2.resize(glow, raster.size[::-1], interpolation=cv2.INTER_LINEAR)
     return (np.array(person.backdrop, np.float32) * glow[..., None]).reshape(-1, 3)
-
-
-def _keypoints(view, raster):
-    """COCO-18 keypoints (18, 2) in pixels of the raster's grid; facing away, hidden or outside: -1."""
-    bones = view.bones
-    rows = {1: (bones.neck, "torso head")}
-    for side, arm, leg in (("right", 2, 8), ("left", 5, 11)):
-        i = 0 if side == "right" else 1
-        own = f"{side} arm", f"{side} leg skirt"
-        elbow = _nearest_on(view.limbs[f"{side} arm"], bones.arms[i][1])
-        knee = _nearest_on(view.limbs[f"{side} leg"], bones.legs[i][1])
-        for k, point in enumerate((bones.arms[i][0], elbow, bones.arms[i][2])):
-            rows[arm + k] = (point, f"{own[0]} torso head" if k == 0 else own[0])
-        for k, point in enumerate((bones.legs[i][0], knee, bones.legs[i][2])):
-            rows[leg + k] = (point, f"{own[1]} torso right leg left leg" if k == 0 else own[1])
-    front, owner = _front(view, raster)
-    points = np.full((18, 2), MISSING)
-    for k, (point, owners) in rows.items():
-        x, y, depth = view.camera.project(point, raster.size)
-        if _inside(x, y, raster.size):
-            group = owner[round(y), round(x)]
-            hidden = group and group not in owners and front[round(y), round(x)] > depth + 2.0
-            if group and not hidden:
-                points[k] = x, y
-    _face_points(view, raster, front, owner, points)
-    return points
-
-
-def _face_points(view, raster, front, owner, points):
-    head = view.limbs["head"]
-    origin = head.axis(10.0)[0]
-    for k, u, psi in FACE_POINTS:
-        point = head.points(np.array([u]), np.array([psi]))[0, 0]
-        x, y, depth = view.camera.project(point, raster.size)
-        outwards = view.camera.turn @ (point - origin * [1, 0, 1] - point * [0, 1, 0])
-        facing = outwards[2] > (-1.5 if k >= 16 else 0.5)
-        if facing and _inside(x, y, raster.size):
-            hidden = owner[round(y), round(x)] != "head" and front[round(y), round(x)] > depth + 2.0
-            if owner[round(y), round(x)] and not hidden:
-                points[k] = x, y
-
-
-def _nearest_on(limb, joint):
-    """The point of the rounded limb's axis that lies nearest to a joint."""
-    return limb.centre[np.argmin(np.linalg.norm(limb.centre - joint, axis=1))]
-
-
-def _inside(x, y, size):
-    return -0.49 < x < size[1] - 0.51 and -0.49 < y < size[0] - 0.51
-
-
-def _front(view, raster):
-    """Depth (H, W) and the name of the limb group (H, W) seen at every pixel."""
-    names = np.array([_group(layer.limb) for layer in view.layers] + [""])
-    parts = raster.spread(view.mesh.parts[raster.triangles], -1)
-    return raster.spread(raster.depth, -np.inf), names[parts]
-
-
-def _group(limb):
-    """The limb that a smaller one belongs to: thumbs to arms, feet to legs, ears and hair to the head."""
-    side, _, rest = limb.partition(" ")
-    if rest in ("arm", "thumb"):
-        return f"{side} arm"
-    if rest in ("leg", "foot"):
-        return f"{side} leg"
-    return limb if limb in ("torso", "skirt") else "head"

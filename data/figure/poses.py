@@ -70,5 +70,5 @@ def _jitter(rng, angles, spread):
 
 def _window(rng, view):
     """Where the camera's window lies: x of its middle from the spine, room above the head, height; cm."""
-    height = {"full": (192, 206), "additional": (90, 112)}.get(view, (130, 196))
+    height = {"full": (192, 206), "additional": (96, 116)}.get(view, (130, 196))
     return float(rng.normal(0, 2.5)), float(rng.uniform(4, 10)), float(rng.uniform(*height))

@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 
 from data.figure.body import limbs_of
-from data.figure.garments import layers_of
+from data.figure.layers import layers_of
 from data.figure.raster import ASPECT, CAMERA_PITCH, Camera, Mesh, grid_normals, grid_triangles, rasterise
-from data.figure.skeleton import rotation, skeleton
+from data.figure.skeleton import Skeleton, rotation, skeleton
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Scene:
 
     layers: tuple
     limbs: dict
-    bones: object
+    bones: Skeleton
     mesh: Mesh
     camera: Camera
 

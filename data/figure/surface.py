@@ -110,3 +110,21 @@ def step(x, low, high):
 def turn(psi, centre):
     """psi - centre, brought to -pi .. pi."""
     return (psi - centre + np.pi) % (2 * np.pi) - np.pi
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One surface: the grid u (M,) x `columns` angles over a limb, `offset` cm away from it."""
+
+    name: str
+    limb: str
+    u: np.ndarray
+    columns: int
+    paint: Callable  # (u, psi) -> colour (N, 3).
+    offset: Callable | float = 0.0  # (u, psi) -> cm, for u (M, 1) and psi (1, K).
+    cut: Callable | None = None  # (u, psi) -> bool, True where the surface exists.
+    gloss: float = 0.0
+
+
+def grid(low, high, spacing):
+    return np.linspace(low, high, max(2, round((high - low) / spacing) + 1))
