@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
+from config.errors import InputError
 from config.load import to_yaml
 from data.dataset import TestPairs
 from data.loader import both_directions, training_loader
@@ -22,7 +23,7 @@ from diffusion.report import Reporter, Silence
 from diffusion.samplers import derived_seed, guided, image_generators, initial_noise, make_scheduler, sample
 from models.flow_losses import FlowLoss, PixelFeatures
 from models.pose_transfer import PoseTransferModel
-from models.vgg import VGG19Features
+from models.vgg import TAPS, VGG19Features
 
 WARMUP_START = 0.04  # Share of the learning rate at step 0.
 PICTURES = 4  # Test pairs drawn at intervals.
@@ -215,6 +216,8 @@ def warmup(step, warmup_steps):
 def flow_loss(config):
     """The flow losses of a configuration: features as it says, windows 3, 2, 2 from the finest stride on."""
     strides = [level.stride for level in config.model.attention]
+    if config.loss.features == "vgg19" and len(strides) != len(TAPS):
+        raise InputError(f"loss.features: vgg19 serves {len(TAPS)} attention levels, not {len(strides)}; use pixels.")
     windows = dict(zip(strides, [3] + [2] * (len(strides) - 1), strict=True))
     pixels = config.loss.features == "pixels"
     return FlowLoss(PixelFeatures(strides) if pixels else VGG19Features(config.loss.vgg19_weights), windows)

@@ -108,7 +108,7 @@ def test_accumulated_batches_give_the_gradient_of_their_mean(experiment, tmp_pat
 
 def test_noise_follows_from_the_seed_and_the_place_in_the_data_not_from_the_batch(experiment):
     trainer = Trainer(experiment)
-    t, noise, keep = trainer._draw_noise(torch.tensor([5, 9, 5, 9]), (3, 8, 8))
+    t, noise, _ = trainer._draw_noise(torch.tensor([5, 9, 5, 9]), (3, 8, 8))
     for i, positions in enumerate(([5, 5], [9, 9])):
         t_alone, noise_alone, _ = trainer._draw_noise(torch.tensor(positions), (3, 8, 8))
         assert torch.equal(t_alone, t[[i, i + 2]])
