@@ -1,5 +1,8 @@
 """Running data/prepare_data.py on the small data set, and what it wrote."""
 
+import shutil
+import tempfile
+
 import lmdb
 
 from data import prepare_data
@@ -10,5 +13,8 @@ def prepare(root, out, *flags):
 
 
 def contents(folder):
-    with lmdb.open(str(folder), readonly=True, lock=False) as environment, environment.begin() as transaction:
-        return dict(transaction.cursor())
+    """All entries. Of a copy: a process may open a data base once, and a store may have it open."""
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copy(folder / "data.mdb", copy)
+        with lmdb.open(copy, readonly=True, lock=False) as environment, environment.begin() as transaction:
+            return dict(transaction.cursor())
