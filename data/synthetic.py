@@ -156,16 +156,23 @@ def _write(path, content):
 
 
 def _write_pairs(root, identities, poses, seed, present):
-    """The pair files: every view with all the other views of the person (train), every ordered pair (test)."""
-    held_out = max(1, round(identities * TEST_SHARE)) if identities > 1 else 0
-    test = set(np.random.default_rng([seed]).permutation(identities)[:held_out].tolist())
-    lines = {"train": [], "test": []}
+    """The pair files: every view with all the other views of the person (train), every ordered pair (test).
+
+    People with fewer than two images that show shoulders and hips are left out.
+    """
+    groups = {}
     for index in range(identities):
         flags = present[index * poses : (index + 1) * poses]
         names = list(itertools.compress(image_names(seed, index, poses), flags))
+        if len(names) > 1:
+            groups[index] = names
+    held_out = max(1, round(identities * TEST_SHARE)) if len(groups) > 1 else 0
+    test = set(np.random.default_rng([seed]).permutation(list(groups))[:held_out].tolist())
+    lines = {"train": [], "test": []}
+    for index, names in groups.items():
         if index in test:
             lines["test"] += [",".join(pair) for pair in itertools.permutations(names, 2)]
-        elif len(names) > 1:
+        else:
             lines["train"] += [",".join([name, *(n for n in names if n != name)]) for name in names]
     for split, rows in lines.items():
         _write(root / f"{split}_pairs.txt", "".join(f"{row}\n" for row in rows).encode())

@@ -21,11 +21,12 @@ def _skin(person):
     skin = flat(person.skin)
     build = person.build
     reach = UPPER_ARM * build.arms + FOREARM * build.arms
+    thigh = 9 if person.lower.skirt else -13  # Under a skirt the hip is never seen.
     layers = [Layer("torso", "torso", grid(79.5, 155, 1.5), 48, skin)]
     for side in ("right", "left"):
         layers.append(Layer(f"{side} arm", f"{side} arm", grid(-9, reach + 17.5, 1.2), 24, partial(paint_arm, person)))
         layers.append(Layer(f"{side} thumb", f"{side} thumb", grid(-1, 8, 0.7), 12, skin))
-        layers.append(Layer(f"{side} leg", f"{side} leg", grid(-13, 84, 2.0), 28, skin))
+        layers.append(Layer(f"{side} leg", f"{side} leg", grid(thigh, 84, 2.0), 28, skin))
     return layers
 
 
