@@ -7,6 +7,9 @@ among processes. A picture depends on the weights, the pair and the seed alone.
 """
 
 import argparse
+import dataclasses
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from data.loader import Loader
 from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
-from models.pose_transfer import CONFIG_FILE, PoseTransferModel
+from models.pose_transfer import CONFIG_FILE, WEIGHTS_FILE, PoseTransferModel
 
 
 @command
@@ -36,7 +39,7 @@ def main():
     model = PoseTransferModel.from_pretrained(folder).to(state.device)
     pairs = TestPairs(args.data, model.config.image_size)
     results = [result_name(*pair) for pair in pairs.pairs[: args.limit]]
-    out = make_folder(args.out)
+    out = claim_folder(args.out, settings_of(folder, sampling, args.seed), state)
 
     batches = unfinished_batches(results, out, args.batch_size)[state.process_index :: state.num_processes]
     finished = sum((out / result).is_file() for result in results)
@@ -44,7 +47,7 @@ def main():
         print(f"{folder}: {sampling.sampler}, {sampling.steps} steps, guidance {sampling.guidance}, seed {args.seed}")
         print(f"{out}: {finished} of {len(results)} pictures are there already", flush=True)
     loader = Loader(pairs, args.workers, batch_sampler=batches)
-    for batch in tqdm(loader, disable=not state.is_main_process, unit="batch", dynamic_ncols=True):
+    for batch in tqdm(loader, unit="batch", dynamic_ncols=True, disable=None if state.is_main_process else True):
         pictures = draw(model, batch, sampling, args.seed, state.device)
         for name, picture in zip(batch["result"], pictures, strict=True):
             write_picture(picture, out / name)
@@ -83,12 +86,28 @@ def sampling_settings(args, sampling):
     return sampling
 
 
-def make_folder(path):
-    """The folder `path`, made if it is not there."""
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: expected a folder that can be written ({error.strerror}).") from error
+def settings_of(folder, sampling, seed):
+    """All that the pictures depend on beside the pairs, name -> value."""
+    with open(folder / WEIGHTS_FILE, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"weights_sha256": digest, **dataclasses.asdict(sampling), "seed": seed}
+
+
+def claim_folder(path, settings, state):
+    """The folder `path`, with the settings noted in it. Raises InputError if its pictures were drawn by others."""
+    note = Path(path) / "settings.json"
+    if note.is_file():
+        earlier = json.loads(note.read_text())
+        others = [name for name in settings if earlier.get(name) != settings[name]]
+        if others:
+            raise InputError(f"{path}: holds pictures of other settings ({', '.join(others)}); name another --out.")
+    elif state.is_main_process:
+        try:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(note, lambda partial: partial.write_text(json.dumps(settings, indent=2) + "\n"))
+        except OSError as error:
+            raise InputError(f"{path}: expected a folder that can be written ({error.strerror}).") from error
+    state.wait_for_everyone()
     return Path(path)
 
 
@@ -114,16 +133,23 @@ def draw(model, batch, sampling, seed, device):
 
 
 def write_picture(picture, path):
-    """Write a PNG, under a temporary name first; one that is there already stays."""
+    """Write a PNG; one that is there already stays."""
     if path.is_file():
         return
+    try:
+        write_whole(path, lambda partial: picture.save(partial, format="PNG"))
+    except OSError as error:
+        raise InputError(f"{path}: could not be written ({error.strerror or error}).") from error
+
+
+def write_whole(path, write):
+    """Have `write` fill a file of a temporary name, which then takes the name `path`."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        picture.save(partial, format="PNG")
+        write(partial)
         os.replace(partial, path)
-    except OSError as error:
+    finally:
         partial.unlink(missing_ok=True)
-        raise InputError(f"{path}: could not be written ({error.strerror or error}).") from error
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from config.errors import InputError
 from data.images import read_rgb, squeeze, to_tensor
-from data.pairs import check_images, check_keypoints, keypoint_path, lmdb_key, read_pairs, result_name
+from data.pairs import check_images, check_keypoints, keypoint_path, lmdb_key, read_pairs, result_name, without
 from data.pose import annotation_to_image, pose_map, read_keypoints
 from data.store import ImageStore
 
@@ -32,8 +32,8 @@ class PairDataset(Dataset):
         self.augment = data.augment
         if seed < 0:
             raise InputError(f"training.seed: expected 0 or more, got {seed}")
-        self.pairs = read_pairs(self.root, "train")
         self.store = ImageStore(data.lmdb, self.size)
+        self.pairs = without(read_pairs(self.root, "train"), self.store.left_out())
         check_images(self.pairs, lambda image: lmdb_key(image) in self.store, f"is not in {self.store.path}")
         check_keypoints(self.pairs, self.root)
         self.store.read(lmdb_key(self.pairs[0].target))  # Finds a wrong size before any worker starts.

@@ -1,6 +1,6 @@
 """The pair files, and the names that follow from an image's name."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from config.errors import InputError
@@ -62,6 +62,19 @@ def check_images(pairs, is_fit, fault, targets=True):
 def check_keypoints(pairs, root):
     """Raise InputError, naming pair file, line and image, for the first image of `pairs` without a keypoint file."""
     check_images(pairs, lambda image: keypoint_path(root, image).exists(), f"has no keypoint file below {root}/pose")
+
+
+def without(pairs, keys):
+    """The pairs less the images of these data base keys. Raises InputError where no pair is left."""
+    usable = (
+        replace(pair, sources=tuple(source for source in pair.sources if lmdb_key(source) not in keys))
+        for pair in pairs
+        if lmdb_key(pair.target) not in keys
+    )
+    left = [pair for pair in usable if pair.sources]
+    if not left:
+        raise InputError(f"{pairs[0].where}: expected pairs, but all of them name images that could not be read")
+    return left
 
 
 def keypoint_path(root, image):

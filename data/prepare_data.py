@@ -53,8 +53,8 @@ def main(arguments=None):
             print(f"error: {writer.path} was not finished for these {len(bad)} images: {remedy}", file=sys.stderr)
             return 1
         if not whole or len(bad) < len(todo):
-            writer.finish()
-        left_out = f", {len(bad)} left out: drop their lines from the pair files before training" if bad else ""
+            writer.finish(left_out=bad)
+        left_out = f", {len(bad)} left out; training leaves them out too" if bad else ""
         print(f"{writer.path} is complete: {len(images) - len(bad)} images{left_out}.")
     return 0
 
@@ -89,14 +89,14 @@ def named_images(root):
 
 
 def _convert_all(writer, options, size, todo, total):
-    """Write the images of `todo`; returns a sentence for each that cannot be used."""
-    bad = []
+    """Write the images of `todo`; returns {key: what is wrong} of those that cannot be used."""
+    bad = {}
     tasks = ((key, os.path.join(options.root, image), where, size) for key, (image, where) in todo.items())
-    bar = tqdm(total=total, initial=total - len(todo), desc=str(writer.path), unit="image")
+    bar = tqdm(total=total, initial=total - len(todo), desc=str(writer.path), unit="image", disable=None)
     with bar, ProcessPoolExecutor(options.workers, initializer=_start_worker) as pool:
         try:
             for results in _ahead(pool, tasks):
-                bad += [fault for _, _, fault in results if fault]
+                bad |= {key: fault for key, _, fault in results if fault}
                 writer.write([(key, value) for key, value, fault in results if not fault])
                 bar.update(len(results))
         except BrokenProcessPool as error:
@@ -141,7 +141,7 @@ def _die_with_parent():
 
 
 def _report(bad):
-    for fault in bad:
+    for fault in bad.values():
         print(fault, file=sys.stderr)
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 from config.errors import InputError
 
 LENGTH_KEY = b"length"
+LEFT_OUT = "left_out.txt"  # Beside the data base: keys of the images that could not be read.
 _READER_MAP = 1 << 40  # Address space only; room for images that another process adds.
 _EMPTY = 8192  # Bytes of an LMDB without entries; a smaller file was cut off as it was made.
 _environments = weakref.WeakValueDictionary()  # A process may open a folder once; its stores share that.
@@ -46,6 +47,11 @@ class ImageStore:
     def __contains__(self, key):
         with self._open().begin(buffers=True) as transaction:
             return transaction.get(key.encode()) is not None
+
+    def left_out(self):
+        """Keys of the images that the data base was made without, because they could not be read."""
+        path = self.path / LEFT_OUT
+        return set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
 
     def read(self, key):
         """The RGB image stored under `key`. Raises InputError where there is none, or one of another size."""
@@ -156,19 +162,29 @@ class StoreWriter:
                 for key, value in images:
                     transaction.put(key.encode(), value)
 
-    def finish(self):
-        """Write the count and give the data base its final name."""
+    def finish(self, left_out=()):
+        """Write the count and the keys of images left out, and give the data base its final name."""
         with self._writing():
             self._open()
             with self._environment.begin(write=True) as transaction:
                 transaction.delete(LENGTH_KEY)
                 transaction.put(LENGTH_KEY, b"%05d" % transaction.stat()["entries"])
             self._close()
+            self._note(left_out)
             if self._data.exists():
                 os.replace(self._partial_data, self._data)
                 shutil.rmtree(self.partial)
             else:
                 os.rename(self.partial, self.path)
+
+    def _note(self, left_out):
+        note = (self.path if self._data.exists() else self.partial) / LEFT_OUT
+        if left_out:
+            part = self.partial / f"{LEFT_OUT}.part"
+            part.write_text("".join(f"{key}\n" for key in left_out), encoding="utf-8")
+            os.replace(part, note)
+        else:
+            note.unlink(missing_ok=True)
 
     def _begun(self):
         return self._partial_data.exists() and self._partial_data.stat().st_size >= _EMPTY

@@ -104,7 +104,7 @@ def generate(root, identities=120, poses=5, size=(256, 176), seed=0, workers=Non
     jobs = [(index, number) for index in range(identities) for number in range(poses)]
     work = partial(_draw_one, root, size, seed, poses)
     workers = min(workers or os.cpu_count() or 1, len(jobs))
-    bar = partial(tqdm, total=len(jobs), desc="drawing", unit="image", dynamic_ncols=True)
+    bar = partial(tqdm, total=len(jobs), desc="drawing", unit="image", dynamic_ncols=True, disable=None)
     if workers == 1:
         present = list(bar(map(work, jobs)))
     else:

@@ -1,5 +1,6 @@
 """What a run says of itself: the number printed is the number logged."""
 
+
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ class Reporter:
 
     def __init__(self, folder, first_step, last_step):
         self.writer = SummaryWriter(folder, purge_step=first_step + 1)
-        self.bar = tqdm(initial=first_step, total=last_step, unit="step", dynamic_ncols=True, file=sys.stderr)
+        self.bar = tqdm(initial=first_step, total=last_step, unit="step", dynamic_ncols=True, disable=None)
 
     def say(self, text):
         """One line on the terminal, above the bar."""

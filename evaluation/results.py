@@ -60,7 +60,8 @@ def score_results(results, size=None):
     size = size or _size_of(read_rgb(results[0].generated))
     if min(size) < SMALLEST_SIDE:
         raise InputError(f"{results[0].generated}: SSIM needs {SMALLEST_SIDE} pixels a side, got {_words(size)}")
-    scored = list(tqdm(_map(partial(_score, size), results), "scoring", len(results), unit="pair", leave=False))
+    scored = _map(partial(_score, size), results)
+    scored = list(tqdm(scored, "scoring", len(results), unit="pair", leave=False, disable=None))
     return size, [pair[0] for pair in scored], [pair[1] for pair in scored]
 
 

@@ -12,6 +12,7 @@ from data.pairs import (
     lmdb_key,
     read_pairs,
     result_name,
+    without,
 )
 
 BACK = "img/WOMEN/Blouses_Shirts/id_00003372/03_3_back.jpg"
@@ -82,3 +83,12 @@ def test_names_follow_the_released_ones():
     )
     assert lmdb_key(BACK) == "img/WOMEN/Blouses_Shirts/id_00003372/03_3_back.png"
     assert str(keypoint_path("root", BACK)) == "root/pose/WOMEN/Blouses_Shirts/id_00003372/03_3_back.txt"
+
+
+def test_images_that_were_left_out_take_their_pairs_along():
+    images = [f"img/A/B/id_00000001/0{n}_1_front.jpg" for n in range(4)]
+    pairs = [Pair(images[0], tuple(images[1:3])), Pair(images[1], (images[0],)), Pair(images[2], (images[3],))]
+    assert without(pairs, {lmdb_key(images[1])}) == [Pair(images[0], (images[2],)), pairs[2]]
+    assert without(pairs, set()) == pairs
+    with pytest.raises(InputError, match="all of them name images that could not be read"):
+        without(pairs[:2], {lmdb_key(images[0])})

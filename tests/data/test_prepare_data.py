@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from config.schema import DataConfig
 from data import prepare_data
+from data.dataset import PairDataset
 from data.images import read_rgb, squeeze
 from data.pairs import lmdb_key
 from data.store import ImageStore
@@ -120,3 +123,19 @@ def test_skip_bad_leaves_bad_images_out(make_root, tmp_path, capsys):
         stored = contents(tmp_path / "out" / "32-24")
         assert stored.pop(b"length") == b"00022"
         assert len(stored) == 22
+        left_out = {str(path.relative_to(root).with_suffix(".png")) for path in broken}
+        assert ImageStore(tmp_path / "out", (32, 24)).left_out() == left_out
+
+
+def test_training_goes_on_without_the_images_that_were_left_out(make_root, tmp_path):
+    root = make_root(tmp_path / "root")
+    settings = DataConfig(root=str(root), lmdb=str(tmp_path / "out"))
+    assert prepare(root, tmp_path / "out") == 0
+    everything = len(PairDataset(settings, (32, 24), seed=0))
+    shutil.rmtree(tmp_path / "out")
+
+    broken = {str(path.relative_to(root)) for path in break_two(root)}
+    assert prepare(root, tmp_path / "out", "--skip-bad") == 0
+    pairs = PairDataset(settings, (32, 24), seed=0).pairs
+    assert 0 < len(pairs) < everything
+    assert not any(broken & {pair.target, *pair.sources} for pair in pairs)

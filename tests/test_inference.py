@@ -1,0 +1,127 @@
+"""test.py and scripts/grid.py, as they are called."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.dataset import TestPairs
+from data.pairs import result_name
+from diffusion.trainer import Trainer
+from tests.processes import run, run_with_kills, torchrun
+
+
+@pytest.fixture
+def checkpoint(experiment, tmp_path):
+    experiment.training.steps = 2
+    Trainer(experiment).run()
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def names(people):
+    return [result_name(*pair) for pair in TestPairs(people / "root", (32, 32)).pairs]
+
+
+def words(checkpoint, people, out, *flags):
+    return ["test.py", "--checkpoint", checkpoint, "--data", people / "root", "--out", out, "--batch-size", 4, *flags]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+
+
+def test_every_test_pair_is_drawn_under_its_name_whatever_the_ranks_and_kills(checkpoint, people, names, tmp_path):
+    run(*words(checkpoint, people, tmp_path / "one"))
+    one = contents(tmp_path / "one")
+    assert sorted(one) == sorted(names)
+    assert Image.open(tmp_path / "one" / names[0]).size == (32, 32)
+    assert len(set(one.values())) == len(names)
+
+    torchrun(2, *words(checkpoint, people, tmp_path / "two"))
+    assert contents(tmp_path / "two") == one
+
+    # One picture is missing: only it is drawn again, and comes out the same.
+    (tmp_path / "two" / names[1]).unlink()
+    kept = (tmp_path / "two" / names[2]).stat().st_mtime_ns
+    run(*words(checkpoint, people, tmp_path / "two"))
+    assert contents(tmp_path / "two") == one
+    assert (tmp_path / "two" / names[2]).stat().st_mtime_ns == kept
+
+
+def test_drawing_that_is_killed_at_random_moments_ends_with_the_same_pictures(
+    checkpoint, people, tmp_path, pytestconfig
+):
+    flags = ("--steps", 40, "--batch-size", 1)
+    run(*words(checkpoint, people, tmp_path / "whole", *flags))
+    killed = words(checkpoint, people, tmp_path / "killed", *flags)
+    assert run_with_kills(pytestconfig.getoption("--kills"), 9, *killed) > 0
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    assert not list((tmp_path / "killed").glob(".*"))
+
+
+def test_seed_limit_sampler_and_guidance_are_obeyed(checkpoint, people, names, tmp_path):
+    run(*words(checkpoint, people, tmp_path / "a", "--limit", 2))
+    assert sorted(contents(tmp_path / "a")) == sorted(names[:2])
+    for n, flags in enumerate((["--seed", 1], ["--sampler", "ddpm"], ["--guidance", 0], ["--steps", 3])):
+        run(*words(checkpoint, people, tmp_path / str(n), "--limit", 2, *flags))
+        assert contents(tmp_path / str(n)) != contents(tmp_path / "a"), flags
+
+
+def test_pictures_of_other_settings_are_not_mixed(checkpoint, people, tmp_path):
+    run(*words(checkpoint, people, tmp_path / "a", "--limit", 1))
+    done = run(*words(checkpoint, people, tmp_path / "a", "--limit", 2, "--seed", 1), check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path / 'a'}: ")
+    assert "seed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "start"),
+    [
+        (["--steps", "0"], "--steps"),
+        (["--steps", "1001"], "--steps"),
+        (["--guidance", "-1"], "--guidance"),
+        (["--guidance", "nan"], "--guidance"),
+        (["--limit", "0"], "--limit"),
+        (["--checkpoint", "nowhere"], "nowhere"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_its_own_name(checkpoint, people, tmp_path, flags, start):
+    done = run(*words(checkpoint, people, tmp_path / "out"), *flags, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"error: {start}: ")
+    assert "Traceback" not in done.stderr
+    assert contents(tmp_path / "out") == {}
+
+
+def test_a_damaged_photo_ends_the_program_with_its_name(checkpoint, people, tmp_path):
+    import shutil
+
+    root = tmp_path / "root"
+    shutil.copytree(people / "root", root)
+    photo = root / TestPairs(root, (32, 32)).pairs[0][0]
+    photo.write_bytes(photo.read_bytes()[:500])
+    done = run("test.py", "--checkpoint", checkpoint, "--data", root, "--out", tmp_path / "out", check=False)
+    assert done.returncode == 2
+    assert f"error: {photo}: expected a whole image" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_grid_shows_each_chosen_pair_in_six_columns(checkpoint, people, tmp_path):
+    run(*words(checkpoint, people, tmp_path / "out"))
+    run("scripts/grid.py", "--checkpoint", checkpoint, "--data", people / "root", "--generated", tmp_path / "out",
+        "--out", tmp_path / "grid.png", "--pairs", 3, "--height", 64)  # fmt: skip
+    picture = np.asarray(Image.open(tmp_path / "grid.png"))
+    assert picture.shape == (30 + 3 * 72 + 8, 6 * (44 + 8) + 8, 3)
+    for row in range(3):
+        for column in range(6):
+            top, left = 38 + row * 72, 8 + column * 52
+            assert picture[top : top + 64, left : left + 44].std() > 0, (row, column)
+
+
+def test_a_missing_result_ends_the_grid_with_its_name(checkpoint, people, tmp_path):
+    done = run("scripts/grid.py", "--checkpoint", checkpoint, "--data", people / "root", "--generated", tmp_path,
+               "--out", tmp_path / "grid.png", check=False)  # fmt: skip
+    assert done.returncode == 2
+    assert f"error: {tmp_path}/" in done.stderr
