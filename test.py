@@ -63,6 +63,7 @@ def parse_args():
     parser.add_argument("--out", required=True, help="folder of the pictures")
     parser.add_argument("--sampler", choices=SAMPLERS, help="default: as the checkpoint's config.yaml says")
     parser.add_argument("--steps", type=int, help="network calls per picture (two with guidance); default likewise")
+    parser.add_argument("--clip", action=argparse.BooleanOptionalAction, help="hold each step's x_0 within [-1, 1]")
     parser.add_argument("--guidance", type=float, help="1 is the condition alone; default likewise")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="draw the first pairs only")
@@ -78,7 +79,7 @@ def parse_args():
 
 def sampling_settings(args, sampling):
     """The checkpoint's sampling settings, changed by what the command line gives."""
-    for name in ("sampler", "steps", "guidance"):
+    for name in ("sampler", "steps", "clip", "guidance"):
         if getattr(args, name) is not None:
             setattr(sampling, name, getattr(args, name))
     if sampling.steps > 1000:
@@ -128,7 +129,7 @@ def draw(model, batch, sampling, seed, device):
         denoise = guided(model, target_pose, condition, sampling.guidance)
         generators = image_generators(seed, batch["result"])
         noise = initial_noise(generators, model.config.image_size).to(device)
-        images = sample(denoise, noise, make_scheduler(sampling.sampler, sampling.steps), generators)
+        images = sample(denoise, noise, make_scheduler(sampling.sampler, sampling.steps, sampling.clip), generators)
     return [to_image(image) for image in images]
 
 

@@ -79,6 +79,7 @@ class SamplingConfig:
 
     sampler: str = "ddim"  # ddim, ddpm, dpm++ or unipc.
     steps: int = 50
+    clip: bool = False  # Hold the x_0 that each step aims at within [-1, 1].
     guidance: float = 2.0  # eps_null + guidance (eps_cond - eps_null); 1 is the condition alone.
 
 

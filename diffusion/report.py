@@ -1,6 +1,5 @@
 """What a run says of itself: the number printed is the number logged."""
 
-
 import sys
 
 import numpy as np

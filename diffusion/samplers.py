@@ -1,6 +1,6 @@
 """Samplers over `denoise(x_t, t) -> (B, 6, H, W)`, and guidance as a closure around the model.
 
-The schedulers are diffusers'. "ddim" has the release's settings: leading spacing, no clipping, final alpha 1, eta 0.
+The schedulers are diffusers'. "ddim", not clipped, is the release's: leading spacing, final alpha 1, eta 0.
 "dpm++" and "unipc" are of second order, in steps of equal size in the logarithm of the noise level: steps of equal size
 in t end far from the picture when they are few, and divide by zero when they are many.
 """
@@ -16,16 +16,20 @@ from diffusion.gaussian import BETA_FIRST, BETA_LAST, STEPS
 SCHEDULE = {"num_train_timesteps": STEPS, "beta_start": BETA_FIRST, "beta_end": BETA_LAST, "beta_schedule": "linear"}
 
 
-def make_scheduler(sampler, steps):
-    """The diffusers scheduler called `sampler` (see config.checks.SAMPLERS), set to a number of steps."""
+def make_scheduler(sampler, steps, clip):
+    """The diffusers scheduler called `sampler` (see config.checks.SAMPLERS), set to a number of steps.
+
+    clip: whether the x_0 that each step aims at is held within [-1, 1].
+    """
+    threshold = {"thresholding": clip, "dynamic_thresholding_ratio": 1.0, "sample_max_value": 1.0}
     if sampler == "ddim":
-        scheduler = DDIMScheduler(**SCHEDULE, clip_sample=False, set_alpha_to_one=True, timestep_spacing="leading")
+        scheduler = DDIMScheduler(**SCHEDULE, clip_sample=clip, set_alpha_to_one=True, timestep_spacing="leading")
     elif sampler == "ddpm":
-        scheduler = DDPMScheduler(**SCHEDULE, clip_sample=True, variance_type="learned_range")
+        scheduler = DDPMScheduler(**SCHEDULE, clip_sample=clip, variance_type="learned_range")
     elif sampler == "dpm++":
-        scheduler = DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", use_lu_lambdas=True)
+        scheduler = DPMSolverMultistepScheduler(**SCHEDULE, **threshold, use_lu_lambdas=True)
     elif sampler == "unipc":
-        scheduler = UniPCMultistepScheduler(**SCHEDULE, use_exponential_sigmas=True)
+        scheduler = UniPCMultistepScheduler(**SCHEDULE, **threshold, use_exponential_sigmas=True)
     else:
         raise ValueError(f"no sampler is called {sampler!r}")
     scheduler.set_timesteps(steps)

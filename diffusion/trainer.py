@@ -144,7 +144,7 @@ class Trainer:
             denoise = guided(self.ema.model, batch["target_pose"], condition, sampling.guidance)
             generators = image_generators(self.config.training.seed, names)
             noise = initial_noise(generators, self.config.model.image_size).to(self.accelerator.device)
-            generated = sample(denoise, noise, make_scheduler(sampling.sampler, sampling.steps), generators)
+            generated = sample(denoise, noise, make_scheduler(sampling.sampler, sampling.steps, sampling.clip), generators)
         reporter.picture(self.step, "test_pairs", grid_picture(pair_pictures(batch, condition, generated), height=256))
 
     def _save(self, reporter):

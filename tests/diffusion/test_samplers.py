@@ -21,9 +21,8 @@ def gaussian_data(x_t, t):
 def test_samplers_draw_from_the_distribution_that_the_denoiser_knows(sampler, steps):
     generators = image_generators(0, [f"{i}" for i in range(4)])
     noise = initial_noise(generators, (32, 32))
-    pictures = sample(gaussian_data, noise, make_scheduler(sampler, steps), generators)
+    pictures = sample(gaussian_data, noise, make_scheduler(sampler, steps, clip=False), generators)
     assert pictures.mean().item() == pytest.approx(MEAN, abs=0.03)
-    # Ancestral sampling clips what it aims at to [-1, 1]: that takes a little of the spread.
     assert pictures.std().item() == pytest.approx(SPREAD, abs=0.03)
 
 
@@ -43,7 +42,7 @@ def test_ddim_equals_its_formula_with_the_releases_settings():
         return output + torch.cat([0.1 * x_t.sin(), torch.zeros_like(x_t)], dim=1)
 
     seen = []
-    ours = sample(lambda x_t, t: seen.append(t[0].item()) or denoise(x_t, t), noise, make_scheduler("ddim", 50))
+    ours = sample(lambda x_t, t: seen.append(t[0].item()) or denoise(x_t, t), noise, make_scheduler("ddim", 50, clip=False))
     assert seen == steps[::-1]
     torch.testing.assert_close(ours, x, rtol=1e-3, atol=1e-4)
 
@@ -52,7 +51,7 @@ def test_ddim_equals_its_formula_with_the_releases_settings():
 def test_a_picture_depends_on_its_seed_and_name_alone(sampler):
     def draw(names, seed=3):
         generators = image_generators(seed, names)
-        return sample(gaussian_data, initial_noise(generators, (8, 8)), make_scheduler(sampler, 5), generators)
+        return sample(gaussian_data, initial_noise(generators, (8, 8)), make_scheduler(sampler, 5, clip=False), generators)
 
     together, alone, other = draw(["a", "b", "c"]), draw(["b"]), draw(["b"], seed=4)
     torch.testing.assert_close(together[1:2], alone)
@@ -66,9 +65,24 @@ def test_any_number_of_steps_makes_that_many_calls(sampler, steps):
     calls = []
     noise = torch.randn(1, 3, 2, 2)
     generators = image_generators(0, ["x"])
-    out = sample(lambda x, t: calls.append(t) or gaussian_data(x, t), noise, make_scheduler(sampler, steps), generators)
+    out = sample(lambda x, t: calls.append(t) or gaussian_data(x, t), noise, make_scheduler(sampler, steps, clip=False), generators)
     assert len(calls) == steps
     assert out.isfinite().all()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_clipping_holds_what_is_aimed_at_within_the_range_of_pictures(sampler):
+    def denoise(x_t, t):  # Always aims at x_0 = 3.
+        alpha = DIFFUSION.sqrt_alpha_bar[t].float()[:, None, None, None]
+        noise = (x_t - 3 * alpha) / DIFFUSION.sqrt_one_minus_alpha_bar[t].float()[:, None, None, None]
+        return torch.cat([noise, -torch.ones_like(noise)], dim=1)
+
+    def draw(clip):
+        generators = image_generators(0, ["x"])
+        return sample(denoise, torch.randn(1, 3, 4, 4), make_scheduler(sampler, 10, clip), generators)
+
+    assert draw(clip=False).mean().item() == pytest.approx(3, abs=0.05)
+    assert draw(clip=True).mean().item() == pytest.approx(1, abs=0.05)
 
 
 class Answers:
