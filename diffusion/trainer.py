@@ -42,7 +42,7 @@ class Trainer:
         )
         torch.manual_seed(derived_seed(config.training.seed, INITIAL_WEIGHTS))
         model = PoseTransferModel(config.model)
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate)
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate, fused=True)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.ema = EMA(self._plain_model(), config.training.ema_decay, config.training.warmup_steps)
         self.diffusion = GaussianDiffusion().to(self.accelerator.device)

@@ -9,14 +9,18 @@ import torch.nn.functional as F
 from torch import nn
 from torch.distributed.nn.functional import all_reduce
 
-GROUPS = 32
+MOST_GROUPS, SMALLEST_GROUP = 32, 4
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group normalisation with 32 groups, computed in float32 under any precision."""
+    """Group normalisation with 32 groups, computed in float32 under any precision.
+
+    Narrow maps have fewer groups, of four channels: a channel normalised by itself forgets its mean, and with it the
+    brightness of the picture.
+    """
 
     def __init__(self, channels):
-        super().__init__(GROUPS, channels)
+        super().__init__(min(MOST_GROUPS, channels // SMALLEST_GROUP), channels)
 
     def forward(self, x):
         return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).type_as(x)

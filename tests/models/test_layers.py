@@ -30,3 +30,11 @@ def test_group_norm_of_half_precision_is_computed_in_float32():
     out = norm(x.half())
     assert out.dtype == torch.float16
     torch.testing.assert_close(out.float(), norm(x.half().float()), atol=2e-3, rtol=1e-3)
+
+
+def test_narrow_maps_keep_their_brightness_through_a_norm():
+    """Groups of one channel would lose it."""
+    assert [GroupNorm(channels).num_groups for channels in (32, 64, 96, 128, 352)] == [8, 16, 24, 32, 32]
+    x = torch.randn(1, 32, 8, 8)
+    brighter = x + torch.arange(32)[None, :, None, None]
+    assert not torch.allclose(GroupNorm(32)(x), GroupNorm(32)(brighter), atol=0.1)
