@@ -10,23 +10,26 @@ import argparse
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from tqdm import tqdm
 
-from config.checks import SAMPLERS
+from config.checks import SAMPLERS, validate_sampling
 from config.errors import InputError, command
+from config.flags import whole
 from config.load import load_config
 from data.dataset import TestPairs
+from data.files import write_whole
 from data.images import to_image
 from data.loader import Loader
 from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
-from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
+from diffusion.drawing import draw_pairs, to_device
 from models.pose_transfer import CONFIG_FILE, WEIGHTS_FILE, PoseTransferModel
+
+SETTINGS_FILE = "settings.json"
 
 
 @command
@@ -37,20 +40,21 @@ def main():
     sampling = sampling_settings(args, load_config(folder / CONFIG_FILE).sampling)
     state = PartialState(cpu=not torch.cuda.is_available())
     model = PoseTransferModel.from_pretrained(folder).to(state.device)
-    pairs = TestPairs(args.data, model.config.image_size)
+    pairs = TestPairs(args.data, model.config.image_size, targets=False)
     results = [result_name(*pair) for pair in pairs.pairs[: args.limit]]
-    out = claim_folder(args.out, settings_of(folder, sampling, args.seed), state)
+    out = claim_folder(args.out, settings_of(folder, sampling, args.seed, args.data), state)
 
-    batches = unfinished_batches(results, out, args.batch_size)[state.process_index :: state.num_processes]
-    finished = sum((out / result).is_file() for result in results)
+    batches = batches_of(results, args.batch_size)[state.process_index :: state.num_processes]
+    batches = [batch for batch in batches if not all((out / results[i]).is_file() for i in batch)]
     if state.is_main_process:
         print(f"{folder}: {sampling.sampler}, {sampling.steps} steps, guidance {sampling.guidance}, seed {args.seed}")
-        print(f"{out}: {finished} of {len(results)} pictures are there already", flush=True)
+        print(f"{out}: {len(results)} pictures", flush=True)
     loader = Loader(pairs, args.workers, batch_sampler=batches)
-    for batch in tqdm(loader, unit="batch", dynamic_ncols=True, disable=None if state.is_main_process else True):
-        pictures = draw(model, batch, sampling, args.seed, state.device)
-        for name, picture in zip(batch["result"], pictures, strict=True):
-            write_picture(picture, out / name)
+    progress = tqdm(loader, unit="batch", dynamic_ncols=True, disable=None if state.is_main_process else True)
+    for batch in progress:
+        images, _ = draw_pairs(model, to_device(batch, state.device), sampling, args.seed)
+        for name, image in zip(batch["result"], images, strict=True):
+            write_picture(to_image(image), out / name)
     state.wait_for_everyone()
     state.destroy_process_group()
 
@@ -62,19 +66,14 @@ def parse_args():
     parser.add_argument("--data", required=True, help="the data's root: img/, pose/ and test_pairs.txt")
     parser.add_argument("--out", required=True, help="folder of the pictures")
     parser.add_argument("--sampler", choices=SAMPLERS, help="default: as the checkpoint's config.yaml says")
-    parser.add_argument("--steps", type=int, help="network calls per picture (two with guidance); default likewise")
+    parser.add_argument("--steps", type=whole("--steps", 1, 1000), help="network calls, two each with guidance")
     parser.add_argument("--clip", action=argparse.BooleanOptionalAction, help="hold each step's x_0 within [-1, 1]")
-    parser.add_argument("--guidance", type=float, help="1 is the condition alone; default likewise")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=int, help="draw the first pairs only")
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--workers", type=int, default=1, help="processes that load; 0 loads in this one")
-    args = parser.parse_args()
-    for flag, least in (("steps", 1), ("guidance", 0), ("seed", 0), ("limit", 1), ("batch_size", 1), ("workers", 0)):
-        value = getattr(args, flag)
-        if value is not None and not value >= least:
-            raise InputError(f"--{flag.replace('_', '-')}: expected {least} or more, got {value}.")
-    return args
+    parser.add_argument("--guidance", type=float, help="1 is the condition alone")
+    parser.add_argument("--seed", type=whole("--seed", 0), default=0)
+    parser.add_argument("--limit", type=whole("--limit", 1), help="draw the first pairs only")
+    parser.add_argument("--batch-size", type=whole("--batch-size", 1), default=8)
+    parser.add_argument("--workers", type=whole("--workers", 0), default=1, help="0 loads in this process")
+    return parser.parse_args()
 
 
 def sampling_settings(args, sampling):
@@ -82,75 +81,50 @@ def sampling_settings(args, sampling):
     for name in ("sampler", "steps", "clip", "guidance"):
         if getattr(args, name) is not None:
             setattr(sampling, name, getattr(args, name))
-    if sampling.steps > 1000:
-        raise InputError(f"--steps: expected at most 1000, got {sampling.steps}.")
+    validate_sampling(sampling, prefix="--")
     return sampling
 
 
-def settings_of(folder, sampling, seed):
+def settings_of(folder, sampling, seed, data):
     """All that the pictures depend on beside the pairs, name -> value."""
     with open(folder / WEIGHTS_FILE, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"weights_sha256": digest, **dataclasses.asdict(sampling), "seed": seed}
+    return {"weights": digest, **dataclasses.asdict(sampling), "seed": seed, "data": str(Path(data).resolve())}
 
 
 def claim_folder(path, settings, state):
     """The folder `path`, with the settings noted in it. Raises InputError if its pictures were drawn by others."""
-    note = Path(path) / "settings.json"
-    if note.is_file():
-        earlier = json.loads(note.read_text())
-        others = [name for name in settings if earlier.get(name) != settings[name]]
+    note = Path(path) / SETTINGS_FILE
+    if state.is_main_process:
+        others = changed_settings(note, settings)
         if others:
-            raise InputError(f"{path}: holds pictures of other settings ({', '.join(others)}); name another --out.")
-    elif state.is_main_process:
-        try:
-            note.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(note, lambda partial: partial.write_text(json.dumps(settings, indent=2) + "\n"))
-        except OSError as error:
-            raise InputError(f"{path}: expected a folder that can be written ({error.strerror}).") from error
+            raise InputError(f"{path}: holds pictures drawn with another {', '.join(others)}; name another --out.")
+        text = json.dumps(settings, indent=2) + "\n"
+        write_whole(note, lambda file: file.write(text.encode()))
     state.wait_for_everyone()
     return Path(path)
 
 
-def unfinished_batches(results, out, batch_size):
-    """Indices of the pairs in batches, less the batches of which all pictures are there.
+def changed_settings(note, settings):
+    """Names of the settings that differ from those of the pictures beside the file `note`."""
+    try:
+        earlier = json.loads(note.read_text())
+        return [name for name in settings if earlier.get(name) != settings[name]]
+    except FileNotFoundError:
+        return ["program"] if any(note.parent.glob("*.png")) else []
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{note}: expected the settings of the pictures beside it ({error}).") from error
 
-    The batches are those of an unbroken run: numbers that depend on a batch's size in their last bit stay the same.
-    """
-    batches = [range(start, min(start + batch_size, len(results))) for start in range(0, len(results), batch_size)]
-    return [list(batch) for batch in batches if not all((out / results[i]).is_file() for i in batch)]
 
-
-def draw(model, batch, sampling, seed, device):
-    """The pictures of a batch of TestPairs, as RGB images."""
-    target_pose = batch["target_pose"].to(device)
-    with torch.no_grad():
-        condition = model.encode(batch["source_image"].to(device), batch["source_pose"].to(device), target_pose)
-        denoise = guided(model, target_pose, condition, sampling.guidance)
-        generators = image_generators(seed, batch["result"])
-        noise = initial_noise(generators, model.config.image_size).to(device)
-        images = sample(denoise, noise, make_scheduler(sampling.sampler, sampling.steps, sampling.clip), generators)
-    return [to_image(image) for image in images]
+def batches_of(results, size):
+    """Indices of the results in batches. They depend on nothing else: the last bits of a picture may on its batch."""
+    return [list(range(start, min(start + size, len(results)))) for start in range(0, len(results), size)]
 
 
 def write_picture(picture, path):
     """Write a PNG; one that is there already stays."""
-    if path.is_file():
-        return
-    try:
-        write_whole(path, lambda partial: picture.save(partial, format="PNG"))
-    except OSError as error:
-        raise InputError(f"{path}: could not be written ({error.strerror or error}).") from error
-
-
-def write_whole(path, write):
-    """Have `write` fill a file of a temporary name, which then takes the name `path`."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    if not path.is_file():
+        write_whole(path, lambda file: picture.save(file, format="PNG"))
 
 
 if __name__ == "__main__":

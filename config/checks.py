@@ -15,7 +15,7 @@ def validate(config):
     _validate_data(config.data)
     _validate_loss(config.loss)
     _validate_training(config.training)
-    _validate_sampling(config.sampling)
+    validate_sampling(config.sampling)
 
 
 def _validate_model(model):
@@ -26,7 +26,7 @@ def _validate_model(model):
         model.channels >= 32 and model.channels % 32 == 0,
         "model.channels",
         model.channels,
-        "a positive multiple of 32, the number of groups in GroupNorm",
+        "a positive multiple of 32",
     )
     _between(0, 1, "model.dropout", model.dropout)
     largest = 2 ** (len(model.channel_multipliers) - 1)
@@ -59,6 +59,8 @@ def _validate_attention(attention, largest):
 def _validate_image_size(model, largest):
     size = model.image_size
     _check(len(size) == 2 and min(size) >= 1, "model.image_size", size, "height and width, two positive integers")
+    least = 2 if len(model.attention) > 1 else 3  # What the norms and the windows of the flow's losses need.
+    _check(min(size) >= least * largest, "model.image_size", size, f"sides of {least * largest} or more")
     for divisor, reason in ((largest, "the largest stride"), (model.token_stride, "model.token_stride")):
         _check(
             all(side % divisor == 0 for side in size),
@@ -79,6 +81,7 @@ def _validate_loss(loss):
 
 
 def _validate_training(training):
+    _check(training.output != "", "training.output", "nothing", "a folder")
     for name in ("steps", "batch_size", "accumulation", "log_every", "picture_every", "checkpoint_every", "keep_last"):
         _at_least(1, f"training.{name}", getattr(training, name))
     for name in ("seed", "warmup_steps", "keep_every"):
@@ -91,10 +94,19 @@ def _validate_training(training):
     _one_of(PRECISIONS, "training.precision", training.precision)
 
 
-def _validate_sampling(sampling):
-    _one_of(SAMPLERS, "sampling.sampler", sampling.sampler)
-    _between(1, 1000, "sampling.steps", sampling.steps)
-    _at_least(0, "sampling.guidance", sampling.guidance)
+def validate_sampling(sampling, prefix="sampling."):
+    """Raise InputError for a SamplingConfig that cannot be used; what it names begins with `prefix`."""
+    _one_of(SAMPLERS, f"{prefix}sampler", sampling.sampler)
+    _between(1, 1000, f"{prefix}steps", sampling.steps)
+    _at_least(0, f"{prefix}guidance", sampling.guidance)
+    if sampling.sampler in ("ddim", "ddpm"):
+        first = 1000 // sampling.steps * (sampling.steps - 1)
+        _check(
+            first >= 800,
+            f"{prefix}steps",
+            sampling.steps,
+            f"a number whose equal steps begin near t = 1000, such as 50 or 500, for {sampling.sampler}",
+        )
 
 
 def _check(holds, key, value, expected):

@@ -4,7 +4,7 @@ import functools
 import sys
 
 
-class InputError(ValueError):
+class InputError(Exception):
     """Something the user gave is at fault. The message begins with their own word: the file, key or flag."""
 
 

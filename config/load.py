@@ -37,19 +37,8 @@ def load_config(path, overrides=()):
 
 
 def to_yaml(config):
-    """The whole configuration as YAML text, every key written out; `from_yaml` gives the same `Config` back."""
+    """The whole configuration as YAML text, every key written out; `load_config` gives the same `Config` back."""
     return OmegaConf.to_yaml(OmegaConf.structured(config))
-
-
-def from_yaml(source):
-    """A checked `Config` from YAML text (a str of several lines) or from a file (a Path, or a str of one line).
-
-    Raises InputError as `load_config` does.
-    """
-    if isinstance(source, str) and "\n" in source:
-        name = "YAML text"
-        return _finish(_merge_tree(OmegaConf.structured(Config), _parse(source, name), name), name)
-    return load_config(source)
 
 
 class _Loader(yaml.SafeLoader):
@@ -93,7 +82,7 @@ def _parse(text, name):
     """The mapping that YAML text holds; an empty text is an empty mapping, which leaves every default."""
     try:
         tree = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{name}{line}: {getattr(error, 'problem', None) or error}") from None
@@ -129,7 +118,7 @@ def _override(config, word):
 def _parse_value(text, key):
     try:
         return yaml.load(text, _Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise InputError(f"{key}: {text!r}, given on the command line, is not a YAML value") from None
 
 

@@ -90,21 +90,22 @@ class TestPairs(Dataset):
     """The pairs of test_pairs.txt below `root`, one for each source of a line, read from the photos themselves.
 
     An item is a dict of source_image: float32 (3, H, W) in [-1, 1]; source_pose, target_pose: float32 (20, H, W) in
-    [0, 1]; target_image like source_image, if every target's photo is there (`has_targets`); source, target: the
-    images' names; result: the file name of the generated picture. Raises InputError where a file is missing or unfit.
+    [0, 1]; target_image like source_image, if `targets`; source, target: the images' names; result: the file name of
+    the generated picture. Raises InputError where a file is missing or unfit; target photos are needed only if
+    `targets`.
     """
 
     __test__ = False  # No test, whatever pytest makes of the name.
 
-    def __init__(self, root, size):
+    def __init__(self, root, size, targets):
         self.root = Path(root)
         self.size = tuple(size)
+        self.targets = targets
         lines = read_pairs(root, "test")
-        check_images(lines, self._has_photo, f"is not there, below {root}", targets=False)
+        check_images(lines, lambda image: (self.root / image).is_file(), f"is not there, below {root}", targets)
         check_keypoints(lines, root)
         self.pairs = [(source, line.target) for line in lines for source in line.sources]
         self._check_results(lines)
-        self.has_targets = all(self._has_photo(target) for _, target in self.pairs)
 
     def _check_results(self, lines):
         known = {}
@@ -113,9 +114,6 @@ class TestPairs(Dataset):
                 pair, result = (source, line.target), result_name(source, line.target)
                 if known.setdefault(result, pair) != pair:
                     raise InputError(f"{line.where}: {source} would give {result}, the same name as another pair")
-
-    def _has_photo(self, image):
-        return (self.root / image).exists()
 
     def __len__(self):
         return len(self.pairs)
@@ -130,7 +128,7 @@ class TestPairs(Dataset):
             "target": target,
             "result": result_name(source, target),
         }
-        return {**item, "target_image": self._image(target)} if self.has_targets else item
+        return {**item, "target_image": self._image(target)} if self.targets else item
 
     def _image(self, name):
         return to_tensor(squeeze(read_rgb(self.root / name), self.size))

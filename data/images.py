@@ -9,7 +9,7 @@ from PIL import Image
 from config.errors import InputError
 
 # What Pillow raises for files that are damaged or no images at all.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
 def read_rgb(path):
@@ -23,7 +23,7 @@ def read_rgb(path):
             return _rgb(image)
     except FileNotFoundError as error:
         raise InputError(f"{path}: expected an image, got no such file") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise InputError(f"{path}: expected a whole image, got one that cannot be read ({error})") from error
 
 

@@ -1,5 +1,6 @@
 """The pair files, and the names that follow from an image's name."""
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -41,7 +42,7 @@ def _pair(line, where):
     if not sources:
         raise InputError(f"{where}: expected `TARGET,SOURCE[,SOURCE ..]`, got one field, {line.strip()!r}")
     for name in (target, *sources):
-        if not name.startswith("img/") or ".." in name:
+        if not re.fullmatch(r"img/.*[^/]", name) or ".." in name:
             raise InputError(f"{where}: expected image paths below the root that begin with img/, got {name!r}")
     return Pair(target, tuple(sources), where)
 
@@ -61,7 +62,7 @@ def check_images(pairs, is_fit, fault, targets=True):
 
 def check_keypoints(pairs, root):
     """Raise InputError, naming pair file, line and image, for the first image of `pairs` without a keypoint file."""
-    check_images(pairs, lambda image: keypoint_path(root, image).exists(), f"has no keypoint file below {root}/pose")
+    check_images(pairs, lambda image: keypoint_path(root, image).is_file(), f"has no keypoint file below {root}/pose")
 
 
 def without(pairs, keys):

@@ -12,7 +12,6 @@ import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
-import re
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tqdm import tqdm
 
 from config.errors import InputError, command
+from config.flags import size, whole
 from data.images import read_rgb, squeeze
 from data.pairs import lmdb_key, read_pairs
 from data.store import StoreWriter
@@ -36,17 +36,14 @@ CHUNK = 256  # Images per transaction; at most this much work is lost to a crash
 def main(arguments=None):
     """Run the command line; returns the exit code: 0, or 1 where images could not be used."""
     options = _parse(arguments)
-    size = parse_size(options.size)
-    if options.workers < 1:
-        raise InputError(f"--workers: expected 1 or more, got {options.workers}")
     images = named_images(options.root)
-    with StoreWriter(options.out, size, len(images)) as writer:
+    with StoreWriter(options.out, options.size, len(images)) as writer:
         keys, whole = writer.keys()
         todo = {key: image for key, image in images.items() if key not in keys}
         if whole and not todo:
             print(f"{writer.path} is complete: all {len(images)} images are there.")
             return 0
-        bad = _convert_all(writer, options, size, todo, len(images))
+        bad = _convert_all(writer, options, todo, len(images))
         _report(bad)
         if bad and not options.skip_bad:
             remedy = "mend them and run the same command again, or leave them out with --skip-bad"
@@ -63,18 +60,10 @@ def _parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", required=True, help="holds img/, train_pairs.txt and test_pairs.txt")
     parser.add_argument("--out", required=True, help="where the data base goes")
-    parser.add_argument("--size", default="256x256", help="HEIGHTxWIDTH in pixels (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="default: one per core")
+    parser.add_argument("--size", type=size("--size"), default=(256, 256), help="height x width (default: 256x256)")
+    parser.add_argument("--workers", type=whole("--workers", 1), default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     return parser.parse_args(arguments)
-
-
-def parse_size(text):
-    """`256x176` -> (256, 176), height and width. Raises InputError for anything else."""
-    match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
-    if not match:
-        raise InputError(f"--size: expected HEIGHTxWIDTH in pixels, such as 256x256, got {text!r}")
-    return int(match[1]), int(match[2])
 
 
 def named_images(root):
@@ -88,10 +77,10 @@ def named_images(root):
     return images
 
 
-def _convert_all(writer, options, size, todo, total):
+def _convert_all(writer, options, todo, total):
     """Write the images of `todo`; returns {key: what is wrong} of those that cannot be used."""
     bad = {}
-    tasks = ((key, os.path.join(options.root, image), where, size) for key, (image, where) in todo.items())
+    tasks = ((key, os.path.join(options.root, image), where, options.size) for key, (image, where) in todo.items())
     bar = tqdm(total=total, initial=total - len(todo), desc=str(writer.path), unit="image", disable=None)
     with bar, ProcessPoolExecutor(options.workers, initializer=_start_worker) as pool:
         try:

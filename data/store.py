@@ -17,11 +17,14 @@ import lmdb
 from PIL import Image
 
 from config.errors import InputError
+from data.files import write_whole
+from data.images import DAMAGE
 
 LENGTH_KEY = b"length"
 LEFT_OUT = "left_out.txt"  # Beside the data base: keys of the images that could not be read.
 _READER_MAP = 1 << 40  # Address space only; room for images that another process adds.
 _EMPTY = 8192  # Bytes of an LMDB without entries; a smaller file was cut off as it was made.
+_UNWRITTEN = 1 << 16  # Bytes at the end that LMDB may have given up before it wrote them.
 _environments = weakref.WeakValueDictionary()  # A process may open a folder once; its stores share that.
 
 
@@ -71,7 +74,7 @@ class ImageStore:
     def _decode(self, key, value):
         try:
             return Image.open(io.BytesIO(value)).convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:
+        except DAMAGE as error:
             raise InputError(f"{self.path}: expected a PNG image under the key {key} ({error})") from error
 
     def __getstate__(self):
@@ -93,6 +96,9 @@ def _shared_environment(path):
             environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False, map_size=_READER_MAP)
         except lmdb.Error as error:
             raise InputError(f"{path}: expected an image data base, which this is not ({error})") from error
+        whole = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+        if (path / "data.mdb").stat().st_size < whole - _UNWRITTEN:  # Reading past its end would kill the process.
+            raise InputError(f"{path}: expected a whole data base of {whole} bytes, which was cut off")
         _environments[key] = environment
     return environment
 
@@ -128,7 +134,7 @@ class StoreWriter:
     def __enter__(self):
         with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / f"{self.path.name}.lock").open("w")
+            self._lock = (self.folder / f".{self.path.name}.lock").open("w")
             try:
                 fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # Goes with the process, however it ends.
             except BlockingIOError:
@@ -139,8 +145,6 @@ class StoreWriter:
 
     def __exit__(self, *_):
         self._close()
-        with contextlib.suppress(OSError):
-            os.unlink(self._lock.name)
         self._lock.close()
 
     def keys(self):
@@ -156,6 +160,8 @@ class StoreWriter:
 
     def write(self, images):
         """Store (key, PNG bytes) pairs, all or none of them."""
+        if not images:
+            return
         with self._writing():
             self._open()
             with self._environment.begin(write=True) as transaction:
@@ -180,9 +186,7 @@ class StoreWriter:
     def _note(self, left_out):
         note = (self.path if self._data.exists() else self.partial) / LEFT_OUT
         if left_out:
-            part = self.partial / f"{LEFT_OUT}.part"
-            part.write_text("".join(f"{key}\n" for key in left_out), encoding="utf-8")
-            os.replace(part, note)
+            write_whole(note, lambda file: file.write("".join(f"{key}\n" for key in left_out).encode()))
         else:
             note.unlink(missing_ok=True)
 

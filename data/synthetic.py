@@ -24,11 +24,13 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.errors import InputError, command
+from config.flags import size, whole
 from data.figure.flow import true_flow
 from data.figure.identity import identity
 from data.figure.picture import picture
 from data.figure.poses import pose
 from data.figure.scene import scene
+from data.files import write_whole
 
 VIEWS = (  # Number and view of an image's name, in the order in which poses are drawn.
     (1, "front"), (2, "side"), (3, "back"), (4, "full"), (7, "additional"),
@@ -120,8 +122,7 @@ def _claim(root, arguments):
         raise InputError(f"--out {root}: is not a folder.")
     if path.is_file() and json.loads(path.read_text()) != arguments:
         raise InputError(f"--out {root}: holds a set drawn with other arguments ({path.read_text().strip()}).")
-    root.mkdir(parents=True, exist_ok=True)
-    _write(path, (json.dumps(arguments) + "\n").encode())
+    _write_text(path, json.dumps(arguments) + "\n")
 
 
 def _draw_one(root, size, seed, count, job):
@@ -132,8 +133,9 @@ def _draw_one(root, size, seed, count, job):
     image_path, pose_path = root / name, (root / name.replace("img/", "pose/", 1)).with_suffix(".txt")
     if not (image_path.is_file() and pose_path.is_file()):
         image, points = picture(identity(seed, index), poses_of(seed, index, count)[number], size)
-        _write(image_path, Image.fromarray(image))
-        _write(pose_path, _annotation(points, size).encode())
+        drawing = Image.fromarray(image)
+        write_whole(image_path, lambda file: drawing.save(file, format="JPEG", quality=95, subsampling=0))
+        _write_text(pose_path, _annotation(points, size))
     return bool((np.loadtxt(pose_path)[TORSO_JOINTS] >= 0).all())
 
 
@@ -144,15 +146,8 @@ def _annotation(points, size):
     return "".join(f"{x:.18e} {y:.18e}\n" for x, y in rows)
 
 
-def _write(path, content):
-    """Write bytes, or an image as JPEG, so that the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    if isinstance(content, bytes):
-        part.write_bytes(content)
-    else:
-        content.save(part, format="JPEG", quality=95, subsampling=0)
-    os.replace(part, path)
+def _write_text(path, text):
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def _write_pairs(root, identities, poses, seed, present):
@@ -175,43 +170,20 @@ def _write_pairs(root, identities, poses, seed, present):
         else:
             lines["train"] += [",".join([name, *(n for n in names if n != name)]) for name in names]
     for split, rows in lines.items():
-        _write(root / f"{split}_pairs.txt", "".join(f"{row}\n" for row in rows).encode())
-
-
-def _whole(flag, low, high=10**6):
-    def parse(text):
-        if not re.fullmatch(r"\d+", text) or not low <= int(text) <= high:
-            raise InputError(f"{flag} {text}: expected a whole number from {low} to {high}.")
-        return int(text)
-
-    return parse
-
-
-def _size(text):
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match or not all(16 <= int(side) <= 2048 for side in match.groups()):
-        raise InputError(f"--size {text}: expected HEIGHTxWIDTH in pixels, each from 16 to 2048, like 256x176.")
-    return int(match[1]), int(match[2])
+        _write_text(root / f"{split}_pairs.txt", "".join(f"{row}\n" for row in rows))
 
 
 @command
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder to write")
-    parser.add_argument("--identities", default="120", help="number of people")
-    parser.add_argument("--poses", default="5", help=f"images of each, 2 to {len(VIEWS)}")
-    parser.add_argument("--size", default="256x176", help="height x width; the picture is squeezed to it from 256x176")
-    parser.add_argument("--seed", default="0", help="another seed draws other people")
-    parser.add_argument("--workers", default=str(os.cpu_count() or 1), help="processes")
+    parser.add_argument("--identities", type=whole("--identities", 1, 10**6), default=120, help="number of people")
+    parser.add_argument("--poses", type=whole("--poses", 2, len(VIEWS)), default=5, help="images of each")
+    parser.add_argument("--size", type=size("--size", 16), default=(256, 176), help="height x width (default: 256x176)")
+    parser.add_argument("--seed", type=whole("--seed", 0, 2**32 - 1), default=0, help="another seed draws other people")
+    parser.add_argument("--workers", type=whole("--workers", 1), default=os.cpu_count() or 1, help="processes")
     flags = parser.parse_args(arguments)
-    generate(
-        flags.out,
-        identities=_whole("--identities", 1)(flags.identities),
-        poses=_whole("--poses", 2, len(VIEWS))(flags.poses),
-        size=_size(flags.size),
-        seed=_whole("--seed", 0, 2**32 - 1)(flags.seed),
-        workers=_whole("--workers", 1, 1024)(flags.workers),
-    )
+    generate(flags.out, flags.identities, flags.poses, flags.size, flags.seed, flags.workers)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
         state.json            the step, and the scale of fp16's loss
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from config.errors import InputError
@@ -40,29 +42,50 @@ def save_checkpoint(run, step, model, ema, optimizer, scaler, config):
             _sync(path)
         os.replace(partial, folder)
         _sync(folder.parent)
-    except Exception as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise InputError(f"{folder}: the checkpoint could not be written ({error}); earlier ones are whole.") from error
     return folder
 
 
 def load_checkpoint(folder, model, ema, optimizer, scaler, config):
-    """Restore what `save_checkpoint` wrote, in place; the step. Raises InputError if the model is another."""
+    """Restore what `save_checkpoint` wrote, in place. Returns the step, and the settings that were others then.
+
+    Raises InputError if the architecture is another or a file is damaged.
+    """
     saved = load_config(folder / CONFIG_FILE)
-    if saved.model != config.model:
+    if dataclasses.replace(saved.model, dropout=config.model.dropout) != config.model:
         raise InputError(f"{folder}: holds another architecture than the configuration; name another training.output.")
     load_weights(ema.model, folder)
-    tensors = load_file(folder / TRAINING_FILE)
-    model.load_state_dict(_under("model.", tensors))
+    try:
+        tensors = load_file(folder / TRAINING_FILE)
+        state = json.loads((folder / STATE_FILE).read_text())
+        model.load_state_dict(_under("model.", tensors))
+        optimizer.load_state_dict(_optimizer_state(tensors, optimizer))
+        if scaler and state["scaler"]:
+            scaler.load_state_dict(state["scaler"])
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise InputError(f"{folder}: not a whole checkpoint ({error}); without it, the one before is used.") from error
+    return state["step"], _changes(saved, config)
+
+
+def _optimizer_state(tensors, optimizer):
     moments = {}
     for name, tensor in _under("optimizer.", tensors).items():
         index, field = name.split(".")
         moments.setdefault(int(index), {})[field] = tensor
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    state = json.loads((folder / STATE_FILE).read_text())
-    if scaler and state["scaler"]:
-        scaler.load_state_dict(state["scaler"])
-    return state["step"]
+    return {"state": moments, "param_groups": optimizer.state_dict()["param_groups"]}
+
+
+def _changes(saved, config):
+    """Settings that differ, each as "section.key (old -> new)"."""
+    old, new = dataclasses.asdict(saved), dataclasses.asdict(config)
+    return [
+        f"{section}.{key} ({old[section][key]} -> {value})"
+        for section, settings in new.items()
+        for key, value in settings.items()
+        if old[section][key] != value
+    ]
 
 
 def latest_checkpoint(run):
@@ -79,12 +102,14 @@ def checkpoint_steps(run):
 
 def remove_old_checkpoints(run, keep_last, keep_every):
     """Delete all but the last `keep_last` and those of every `keep_every` steps (0: none of these)."""
+    for leftover in Path(run, "checkpoints").glob(".step_*"):
+        shutil.rmtree(leftover, ignore_errors=True)
     for step in checkpoint_steps(run)[:-keep_last]:
         if not keep_every or step % keep_every:
             # Renamed first: a removal cut short must not leave a folder that looks whole.
             doomed = _folder(run, step).with_name(f".step_{step}.removed")
             os.replace(_folder(run, step), doomed)
-            shutil.rmtree(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
 
 
 def resolve_checkpoint(path):

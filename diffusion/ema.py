@@ -25,6 +25,7 @@ class EMA:
         own, new = dict(self.model.named_parameters()), dict(model.named_parameters())
         if own.keys() != new.keys():
             raise ValueError("the model's parameters are not those of its average")
-        torch._foreach_lerp_(list(own.values()), [p.detach() for p in new.values()], 1 - decay)
+        for name, parameter in own.items():
+            parameter.lerp_(new[name], 1 - decay)
         for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
             mine.copy_(theirs)

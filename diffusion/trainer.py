@@ -13,20 +13,19 @@ from accelerate import Accelerator
 
 from config.errors import InputError
 from config.load import to_yaml
-from data.dataset import TestPairs
+from data.files import write_whole
 from data.loader import both_directions, training_loader
 from diffusion.checkpoints import latest_checkpoint, load_checkpoint, remove_old_checkpoints, save_checkpoint
+from diffusion.drawing import Preview, to_device
 from diffusion.ema import EMA
 from diffusion.gaussian import STEPS, GaussianDiffusion
-from diffusion.pictures import grid_picture, pair_pictures
 from diffusion.report import Reporter, Silence
-from diffusion.samplers import derived_seed, guided, image_generators, initial_noise, make_scheduler, sample
+from diffusion.samplers import derived_seed
 from models.flow_losses import FlowLoss, PixelFeatures
-from models.pose_transfer import PoseTransferModel
+from models.pose_transfer import CONFIG_FILE, PoseTransferModel
 from models.vgg import TAPS, VGG19Features
 
 WARMUP_START = 0.04  # Share of the learning rate at step 0.
-PICTURES = 4  # Test pairs drawn at intervals.
 INITIAL_WEIGHTS, SAMPLE_NOISE, DROPOUT = range(3)  # What a derived seed is for.
 
 
@@ -47,28 +46,30 @@ class Trainer:
         self.ema = EMA(self._plain_model(), config.training.ema_decay, config.training.warmup_steps)
         self.diffusion = GaussianDiffusion().to(self.accelerator.device)
         self.flow_loss = flow_loss(config).to(self.accelerator.device)
-        self.step = self._resume()
+        self.preview = Preview(config, self.accelerator.device)
+        self.step, self.changes = self._resume()
 
     def run(self):
         """Train to the last step. Report, draw, save, stop, step: always in this order."""
         every, first_step = self.config.training, self.step
-        reporter, batches = self._reporter(), iter(self._loader())
-        sums, since, seen = {}, time.monotonic(), 0
+        batches, reporter = iter(self._loader()), self._reporter()
+        sums, seconds, seen = {}, 0.0, 0
         while True:
             if seen and (self.step % every.log_every == 0 or self.step == every.steps):
                 values = self._averages(sums, seen)
-                values["samples_per_second"] = seen * self._samples_per_step() / (time.monotonic() - since)
+                values["samples_per_second"] = seen * self._samples_per_step() / seconds
                 reporter.scalars(self.step, values)
-                sums, since, seen = {}, time.monotonic(), 0
+                sums, seconds, seen = {}, 0.0, 0
             if self.step > first_step and (self.step % every.picture_every == 0 or self.step == every.steps):
                 self._draw_pictures(reporter)
             if self.step > first_step and (self.step % every.checkpoint_every == 0 or self.step == every.steps):
                 self._save(reporter)
             if self.step >= every.steps:
                 break
+            start = time.monotonic()
             for name, value in self.train_step(batches).items():
                 sums[name] = sums.get(name, 0) + value
-            seen += 1
+            seconds, seen = seconds + time.monotonic() - start, seen + 1
             reporter.advance()
         reporter.say(f"step {self.step}: done, {self.run_folder}")
         reporter.close()
@@ -101,8 +102,7 @@ class Trainer:
 
     def _losses(self, batch):
         """The parts of the loss over both directions of a batch of pairs, and their sum."""
-        batch = {name: value.to(self.accelerator.device, non_blocking=True) for name, value in batch.items()}
-        batch = both_directions(batch)
+        batch = both_directions(to_device(batch, self.accelerator.device))
         t, noise, keep = self._draw_noise(batch["position"], batch["target_image"].shape[1:])
         x_0 = batch["target_image"]
         x_t = self.diffusion.q_sample(x_0, t, noise)
@@ -128,24 +128,10 @@ class Trainer:
         return torch.stack(t), torch.stack(noise), torch.stack(keep) >= self.config.training.condition_dropout
 
     def _draw_pictures(self, reporter):
-        """Samples of the first test pairs by the EMA weights, to TensorBoard. The first rank draws; the others wait."""
-        if not self.accelerator.is_main_process:
-            return
-        data, sampling = self.config.data, self.config.sampling
-        pairs = TestPairs(data.root, self.config.model.image_size)
-        items = [pairs[i] for i in range(min(PICTURES, len(pairs)))]
-        names = [item["result"] for item in items]
-        batch = {
-            name: torch.stack([item[name] for item in items]).to(self.accelerator.device)
-            for name in ("source_image", "source_pose", "target_pose", "target_image")
-        }
-        with torch.no_grad(), self.accelerator.autocast():
-            condition = self.ema.model.encode(batch["source_image"], batch["source_pose"], batch["target_pose"])
-            denoise = guided(self.ema.model, batch["target_pose"], condition, sampling.guidance)
-            generators = image_generators(self.config.training.seed, names)
-            noise = initial_noise(generators, self.config.model.image_size).to(self.accelerator.device)
-            generated = sample(denoise, noise, make_scheduler(sampling.sampler, sampling.steps, sampling.clip), generators)
-        reporter.picture(self.step, "test_pairs", grid_picture(pair_pictures(batch, condition, generated), height=256))
+        """The test pairs by the EMA weights, to TensorBoard. The first rank draws; the others wait at the next step."""
+        if self.accelerator.is_main_process:
+            with self.accelerator.autocast():
+                reporter.picture(self.step, "test_pairs", self.preview.draw(self.ema.model))
 
     def _save(self, reporter):
         if self.accelerator.is_main_process:
@@ -161,7 +147,7 @@ class Trainer:
     def _resume(self):
         folder = latest_checkpoint(self.run_folder)
         if folder is None:
-            return 0
+            return 0, []
         return load_checkpoint(
             folder, self._plain_model(), self.ema, self.optimizer, self.accelerator.scaler, self.config
         )  # fmt: skip
@@ -183,14 +169,15 @@ class Trainer:
     def _reporter(self):
         if not self.accelerator.is_main_process:
             return Silence()
-        self.run_folder.mkdir(parents=True, exist_ok=True)
         text = to_yaml(self.config)
-        (self.run_folder / "config.yaml").write_text(text)
+        write_whole(self.run_folder / CONFIG_FILE, lambda file: file.write(text.encode()))
         reporter = Reporter(self.run_folder / "tensorboard", self.step, self.config.training.steps)
         reporter.say(text)
         count = sum(p.numel() for p in self._plain_model().parameters())
         start = f"resumed at step {self.step}" if self.step else "starts"
         reporter.say(f"{self.run_folder}: {start}; {count:,} parameters, {self._samples_per_step()} samples per step")
+        for change in self.changes:
+            reporter.say(f"{self.run_folder}: resumed with another {change}")
         return reporter
 
     def _averages(self, sums, count):

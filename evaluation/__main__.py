@@ -13,40 +13,36 @@ from importlib.metadata import version
 from pathlib import Path
 
 from config.errors import InputError, command
-from data.prepare_data import parse_size
+from config.flags import size, whole
+from data.files import write_whole
 from evaluation.compare import SSIM_SETTINGS, mean
 from evaluation.results import find_results, score_results
 
 
 @command
 def main(arguments=None):
+    """Run the command line."""
     options = _parser().parse_args(arguments)
     out = Path(options.out or Path(options.generated) / "metrics.json")
-    size = parse_size(options.size) if options.size else None
     results = find_results(options.generated, options.data, options.limit)
     _make_room(out)
-    size, generated, copied = score_results(results, size)
+    shape, generated, copied = score_results(results, options.size)
 
     rows = {"generated": mean(generated), "source copied": mean(copied)}
-    _write(out, _record(options, size, len(results), rows))
+    text = json.dumps(_record(options, shape, len(results), rows), indent=2) + "\n"
+    write_whole(out, lambda file: file.write(text.encode()))
     print(_table(rows))
-    print(f"{len(results)} pairs of {options.data} at {size[0]} x {size[1]}; saved in {out}")
+    print(f"{len(results)} pairs of {options.data} at {shape[0]} x {shape[1]}; saved in {out}")
 
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m evaluation", description="Score generated test pictures.")
     parser.add_argument("--generated", required=True, metavar="DIR", help="what test.py wrote")
     parser.add_argument("--data", required=True, metavar="ROOT", help="holds img/ and test_pairs.txt")
-    parser.add_argument("--size", metavar="HxW", help="refuse results of another size than this")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="score only the first N pairs")
+    parser.add_argument("--size", type=size("--size"), metavar="HxW", help="refuse results of another size than this")
+    parser.add_argument("--limit", type=whole("--limit", 1), metavar="N", help="score only the first N pairs")
     parser.add_argument("--out", metavar="FILE", help="the JSON file; DIR/metrics.json if not given")
     return parser
-
-
-def _positive(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
-    return int(text)
 
 
 def _make_room(out):
@@ -61,15 +57,11 @@ def _make_room(out):
         raise InputError(f"{out}: its folder cannot be written to")
 
 
-def _write(out, record):
-    out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def _record(options, size, count, rows):
+def _record(options, shape, count, rows):
     """What metrics.json holds. An infinite PSNR is written as the text "inf", since JSON has no such number."""
     return {
         "pairs": count,
-        "size": list(size),
+        "size": list(shape),
         "scores": {row: _json_numbers(scores) for row, scores in rows.items()},
         "settings": {
             "generated": options.generated,

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -78,7 +79,7 @@ def load_weights(model, folder):
         raise InputError(f"{path}: no such file; a checkpoint folder holds {CONFIG_FILE} and {WEIGHTS_FILE}.")
     try:
         weights = load_file(path)
-    except Exception as error:
+    except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not a whole safetensors file ({error}).") from error
 
     own = model.state_dict()

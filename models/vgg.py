@@ -43,7 +43,7 @@ class VGG19Features(nn.Module):
             weights = {name: tensor for name, tensor in weights.items() if name.startswith("features.")}
             self.load_state_dict(weights)
         except Exception as error:
-            raise InputError(f"loss.vgg19_weights: {path} does not hold torchvision's VGG-19 weights.") from error
+            raise InputError(f"loss.vgg19_weights: {path} does not hold torchvision's weights ({error}).") from error
 
 
 def _layers():

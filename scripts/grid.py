@@ -11,8 +11,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import InputError, command
+from config.errors import command
+from config.flags import whole
 from data.dataset import TestPairs
+from data.files import write_whole
 from data.images import read_rgb, to_tensor
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.pictures import grid_picture, pair_pictures
@@ -27,25 +29,20 @@ def main():
     parser.add_argument("--data", required=True, help="the data's root, with the target images")
     parser.add_argument("--generated", required=True, help="what test.py wrote")
     parser.add_argument("--out", required=True, help="PNG file to write")
-    parser.add_argument("--pairs", type=int, default=8, help="rows")
-    parser.add_argument("--height", type=int, default=192, help="of each picture in it")
+    parser.add_argument("--pairs", type=whole("--pairs", 1), default=8, help="rows")
+    parser.add_argument("--height", type=whole("--height", 1, 4096), default=192, help="of each picture in it")
     args = parser.parse_args()
-    for flag in ("pairs", "height"):
-        if getattr(args, flag) < 1:
-            raise InputError(f"--{flag}: expected 1 or more, got {getattr(args, flag)}.")
 
     model = PoseTransferModel.from_pretrained(resolve_checkpoint(args.checkpoint))
-    pairs = TestPairs(args.data, model.config.image_size)
+    pairs = TestPairs(args.data, model.config.image_size, targets=True)
     chosen = spread(len(pairs), args.pairs)
     items = [pairs[i] for i in chosen]
-    if not pairs.has_targets:
-        raise InputError(f"{args.data}: expected the target images of test_pairs.txt beside the sources.")
     batch = {key: torch.stack([item[key] for item in items]) for key in items[0] if torch.is_tensor(items[0][key])}
     generated = [to_tensor(read_rgb(Path(args.generated) / item["result"])) for item in items]
     with torch.no_grad():
         condition = model.encode(batch["source_image"], batch["source_pose"], batch["target_pose"])
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    grid_picture(pair_pictures(batch, condition, generated), args.height).save(args.out)
+    grid = grid_picture(pair_pictures(batch, condition, generated), args.height)
+    write_whole(args.out, lambda file: grid.save(file, format="PNG"))
     print(f"{args.out}: {len(items)} pairs")
 
 

@@ -62,7 +62,7 @@ def pytest_addoption(parser):
 def people(tmp_path_factory):
     """A drawn data set of six people, and its LMDB at 32 x 32: a folder with `root` and `lmdb`."""
     folder = tmp_path_factory.mktemp("people")
-    synthetic.generate(folder / "root", identities=6, poses=3, size=(64, 44), workers=1)
+    synthetic.generate(folder / "root", identities=6, poses=4, size=(64, 44), workers=1)
     options = [f"--root={folder / 'root'}", f"--out={folder / 'lmdb'}", "--size=32x32", "--workers=1"]
     assert prepare_data.main(options) == 0
     return folder

@@ -1,5 +1,7 @@
 """test.py and scripts/grid.py, as they are called."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,7 +21,7 @@ def checkpoint(experiment, tmp_path):
 
 @pytest.fixture
 def names(people):
-    return [result_name(*pair) for pair in TestPairs(people / "root", (32, 32)).pairs]
+    return [result_name(*pair) for pair in TestPairs(people / "root", (32, 32), targets=False).pairs]
 
 
 def words(checkpoint, people, out, *flags):
@@ -62,7 +64,8 @@ def test_drawing_that_is_killed_at_random_moments_ends_with_the_same_pictures(
 def test_seed_limit_sampler_and_guidance_are_obeyed(checkpoint, people, names, tmp_path):
     run(*words(checkpoint, people, tmp_path / "a", "--limit", 2))
     assert sorted(contents(tmp_path / "a")) == sorted(names[:2])
-    for n, flags in enumerate((["--seed", 1], ["--sampler", "ddpm"], ["--guidance", 0], ["--steps", 3])):
+    others = (["--seed", 1], ["--sampler", "ddpm", "--steps", 5], ["--guidance", 0], ["--steps", 3])
+    for n, flags in enumerate(others):
         run(*words(checkpoint, people, tmp_path / str(n), "--limit", 2, *flags))
         assert contents(tmp_path / str(n)) != contents(tmp_path / "a"), flags
 
@@ -72,7 +75,9 @@ def test_pictures_of_other_settings_are_not_mixed(checkpoint, people, tmp_path):
     done = run(*words(checkpoint, people, tmp_path / "a", "--limit", 2, "--seed", 1), check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path / 'a'}: ")
-    assert "seed" in done.stderr
+    assert "another seed;" in done.stderr
+    (tmp_path / "a" / "settings.json").unlink()
+    assert run(*words(checkpoint, people, tmp_path / "a"), check=False).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -80,8 +85,11 @@ def test_pictures_of_other_settings_are_not_mixed(checkpoint, people, tmp_path):
     [
         (["--steps", "0"], "--steps"),
         (["--steps", "1001"], "--steps"),
+        (["--steps", "many"], "--steps"),
+        (["--sampler", "ddim", "--steps", "400"], "--steps"),
         (["--guidance", "-1"], "--guidance"),
         (["--guidance", "nan"], "--guidance"),
+        (["--guidance", "inf"], "--guidance"),
         (["--limit", "0"], "--limit"),
         (["--checkpoint", "nowhere"], "nowhere"),
         (["--data", "nowhere"], "nowhere"),
@@ -96,11 +104,9 @@ def test_what_cannot_be_used_is_refused_by_its_own_name(checkpoint, people, tmp_
 
 
 def test_a_damaged_photo_ends_the_program_with_its_name(checkpoint, people, tmp_path):
-    import shutil
-
     root = tmp_path / "root"
     shutil.copytree(people / "root", root)
-    photo = root / TestPairs(root, (32, 32)).pairs[0][0]
+    photo = root / TestPairs(root, (32, 32), targets=False).pairs[0][0]
     photo.write_bytes(photo.read_bytes()[:500])
     done = run("test.py", "--checkpoint", checkpoint, "--data", root, "--out", tmp_path / "out", check=False)
     assert done.returncode == 2

@@ -111,7 +111,7 @@ def test_worker_uses_one_thread():
 
 
 def test_test_pairs_pass_through_the_loader(root):
-    dataset = TestPairs(root, SIZE)
+    dataset = TestPairs(root, SIZE, targets=True)
     loaded = list(Loader(dataset, 2, batch_size=4))
     assert [name for batch in loaded for name in batch["result"]] == [item["result"] for item in dataset]
     assert loaded[0]["source_image"].shape == (4, 3, *SIZE)

@@ -42,7 +42,7 @@ def test_every_image_of_both_pair_files_is_stored_as_before(make_root, tmp_path)
     assert all(value.startswith(b"\x89PNG") for value in stored.values())
     expected = squeeze(Image.open(root / "img/A/id_1/3_1_x.jpg"), (32, 24))
     assert np.array_equal(ImageStore(tmp_path / "out", (32, 24)).read("img/A/id_1/3_1_x.png"), expected)
-    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["32-24", "data.mdb"]
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == [".32-24.lock", "32-24", "data.mdb"]
 
 
 def test_script_runs_on_real_photos_from_any_folder(shared, tmp_path):

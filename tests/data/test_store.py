@@ -114,3 +114,14 @@ def test_unfinished_data_base_is_none(tmp_path):
         assert writer.keys() == ({KEY}, True)
     assert ImageStore(tmp_path, (8, 8)).read(KEY).size == (8, 8)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["8-8"]
+
+
+def test_data_base_that_was_cut_off_is_refused_before_it_is_read(tmp_path):
+    with StoreWriter(tmp_path, (8, 8), 4) as writer:
+        writer.write([(f"img/{n}.png", bytes(200_000)) for n in range(4)])
+        writer.finish()
+    data = tmp_path / "8-8" / "data.mdb"
+    with data.open("r+b") as file:
+        file.truncate(data.stat().st_size // 2)
+    message = refusal(ImageStore(tmp_path, (8, 8)).read, "img/0.png")
+    assert message.startswith(f"{tmp_path}/8-8: expected a whole data base")

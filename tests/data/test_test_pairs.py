@@ -11,7 +11,7 @@ SIZE = (32, 24)
 
 
 def test_test_pairs_are_one_per_source(root):
-    dataset = TestPairs(root, SIZE)
+    dataset = TestPairs(root, SIZE, targets=True)
     lines = read_pairs(root, "test")
     assert dataset.pairs == [(source, line.target) for line in lines for source in line.sources]
     item = dataset[2]
@@ -27,7 +27,7 @@ def test_test_pairs_whose_results_have_one_name_are_refused(make_root, tmp_path)
     root = make_root(tmp_path / "root", ["img/A/id_1/1_1_a.jpg", "img/A/id_1/1_11_.jpg", "img/A/id_1/1_1_1.jpg"])
     (root / "test_pairs.txt").write_text("img/A/id_1/1_1_a.jpg,img/A/id_1/1_11_.jpg,img/A/id_1/1_1_1.jpg\n")
     with pytest.raises(InputError, match=rf"^{root}/test_pairs.txt:1: img/A/id_1/1_1_1.jpg .* the same name"):
-        TestPairs(root, SIZE)
+        TestPairs(root, SIZE, targets=False)
 
 
 def test_test_pairs_need_no_target_photo(make_root, tmp_path):
@@ -35,9 +35,10 @@ def test_test_pairs_need_no_target_photo(make_root, tmp_path):
     target = "img/WOMEN/Dresses/id_00000005/01_4_front.jpg"
     source = "img/WOMEN/Dresses/id_00000000/01_1_front.jpg"
     (root / "test_pairs.txt").write_text(f"{target},{source}\n")
-    assert "target_image" in TestPairs(root, SIZE)[0]
     (root / target).unlink()
-    assert "target_image" not in TestPairs(root, SIZE)[0]
+    assert "target_image" not in TestPairs(root, SIZE, targets=False)[0]
+    with pytest.raises(InputError, match=rf"^{root}/test_pairs.txt:1: {target} is not there, below {root}$"):
+        TestPairs(root, SIZE, targets=True)
     (root / source).unlink()
     with pytest.raises(InputError, match=rf"^{root}/test_pairs.txt:1: {source} is not there, below {root}$"):
-        TestPairs(root, SIZE)
+        TestPairs(root, SIZE, targets=False)

@@ -2,7 +2,6 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from config.errors import InputError
 from diffusion import checkpoints
@@ -37,7 +36,7 @@ def test_what_is_saved_comes_back(state, experiment, tmp_path):
 
     other = PoseTransferModel(experiment.model)
     fresh = other, EMA(other, 0.9, 0), torch.optim.Adam(other.parameters())
-    assert load_checkpoint(folder, *fresh, None, experiment) == 7
+    assert load_checkpoint(folder, *fresh, None, experiment) == (7, [])
     pairs = [(model.state_dict(), other.state_dict()), (ema.model.state_dict(), fresh[1].model.state_dict())]
     for index, moments in optimizer.state_dict()["state"].items():
         pairs.append((moments, fresh[2].state_dict()["state"][index]))
@@ -102,4 +101,29 @@ def test_only_tensors_and_text_are_written(state, experiment, tmp_path):
     folder = save(state, experiment, tmp_path, 1)
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["config.yaml", "model.safetensors", "state.json", "training.safetensors"]
-    save_file(load_file(folder / "training.safetensors"), tmp_path / "copy.safetensors")
+
+
+def test_other_settings_are_named_on_resuming(state, experiment, tmp_path):
+    folder = save(state, experiment, tmp_path, 1)
+    experiment.training.batch_size = 5
+    experiment.model.dropout = 0.2
+    _, changes = load_checkpoint(folder, *state, None, experiment)
+    assert changes == ["model.dropout (0.0 -> 0.2)", "training.batch_size (2 -> 5)"]
+
+
+@pytest.mark.parametrize("name", ["training.safetensors", "state.json"])
+@pytest.mark.parametrize("content", [None, b"", b"cut off"])
+def test_a_damaged_checkpoint_is_named(state, experiment, tmp_path, name, content):
+    folder = save(state, experiment, tmp_path, 1)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"^{folder}: not a whole checkpoint"):
+        load_checkpoint(folder, *state, None, experiment)
+
+
+def test_leftovers_of_broken_runs_are_swept(state, experiment, tmp_path):
+    save(state, experiment, tmp_path, 1)
+    (tmp_path / "checkpoints" / ".step_00000000.removed").mkdir()
+    remove_old_checkpoints(tmp_path, keep_last=2, keep_every=0)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000001"]

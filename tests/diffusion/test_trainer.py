@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from config.errors import InputError
+from data.pairs import read_pairs
 from diffusion.checkpoints import checkpoint_steps, latest_checkpoint
 from diffusion.gaussian import STEPS
 from diffusion.trainer import Trainer, warmup
@@ -157,3 +159,21 @@ def test_an_unknown_key_ends_the_program_with_one_sentence(experiment, write_exp
     assert done.stderr.startswith("error: training.lerning_rate: unknown key")
     assert "training.learning_rate" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_test_photo_is_named_before_training_starts(experiment, people, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(people / "root", root)
+    experiment.data.root = str(root)
+    photo = root / read_pairs(root, "test")[0].target
+    photo.write_bytes(photo.read_bytes()[:500])
+    with pytest.raises(InputError, match=f"^{photo}: expected a whole image"):
+        Trainer(experiment)
+
+
+@pytest.mark.parametrize("output", ["file", "file/below"])
+def test_an_output_that_is_no_folder_is_named(experiment, tmp_path, output):
+    (tmp_path / "file").write_text("")
+    experiment.training.output = str(tmp_path / output)
+    with pytest.raises(InputError, match=f"^{tmp_path / output}"):
+        Trainer(experiment).run()

@@ -131,13 +131,13 @@ def test_a_picture_does_not_depend_on_its_batch(model):
 
 @torch.no_grad()
 def test_saved_and_loaded_models_are_the_same(model, tmp_path):
-    noisy, _, _, target_pose = batch()
+    noisy, source_image, source_pose, target_pose = batch()
     model.save_pretrained(tmp_path)
     loaded = PoseTransferModel.from_pretrained(tmp_path)
     assert loaded.config == model.config
     assert not loaded.training
-    expected = model.denoise(**noisy, target_pose=target_pose, condition=None)
-    assert torch.equal(loaded.denoise(**noisy, target_pose=target_pose, condition=None), expected)
+    inputs = {**noisy, "source_image": source_image, "source_pose": source_pose, "target_pose": target_pose}
+    assert torch.equal(loaded(**inputs, keep=None)[0], model(**inputs, keep=None)[0])
 
 
 def test_the_whole_experiment_can_be_saved_with_the_weights(model, tmp_path):

@@ -1,0 +1,28 @@
+"""Writing files that are either whole or not there."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from config.errors import InputError
+
+
+def write_whole(path, write):
+    """Have `write(file)` fill a new file, which takes the name `path` when all of it is on the disk.
+
+    Raises InputError, beginning with the path, where that fails; what stood there before then stands there still.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

@@ -1,0 +1,46 @@
+"""From pairs to pictures: encode once, then sample with guidance."""
+
+import torch
+
+from data.dataset import TestPairs
+from diffusion.pictures import grid_picture, pair_pictures
+from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
+
+PREVIEW_PAIRS = 4
+
+
+@torch.no_grad()
+def draw_pairs(model, batch, sampling, seed):
+    """Generated images (B, 3, H, W), not clipped, and the Condition, for a batch of TestPairs on the model's device.
+
+    sampling: a config.schema.SamplingConfig. An image follows from the weights, its pair and name, and the seed.
+    """
+    target_pose = batch["target_pose"]
+    condition = model.encode(batch["source_image"], batch["source_pose"], target_pose)
+    generators = image_generators(seed, batch["result"])
+    noise = initial_noise(generators, target_pose.shape[2:]).to(target_pose.device)
+    scheduler = make_scheduler(sampling.sampler, sampling.steps, sampling.clip)
+    return sample(guided(model, target_pose, condition, sampling.guidance), noise, scheduler, generators), condition
+
+
+def to_device(batch, device):
+    """The batch with its tensors on `device`."""
+    return {
+        name: value.to(device, non_blocking=True) if torch.is_tensor(value) else value for name, value in batch.items()
+    }
+
+
+class Preview:
+    """The first test pairs, drawn at intervals. They are read at once, so that a fault in them shows at the start."""
+
+    def __init__(self, config, device):
+        pairs = TestPairs(config.data.root, config.model.image_size, targets=True)
+        items = [pairs[i] for i in range(min(PREVIEW_PAIRS, len(pairs)))]
+        self.batch = to_device(torch.utils.data.default_collate(items), device)
+        self.sampling = config.sampling
+        self.seed = config.training.seed
+
+    def draw(self, model):
+        """A grid of the pairs as `model` draws them, an RGB image."""
+        generated, condition = draw_pairs(model, self.batch, self.sampling, self.seed)
+        return grid_picture(pair_pictures(self.batch, condition, generated), height=256)
