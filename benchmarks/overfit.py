@@ -19,12 +19,8 @@ from data.pairs import read_pairs
 REPOSITORY = Path(__file__).resolve().parents[1]
 SETTINGS = (
     "data.augment=false",
-    "data.workers=1",
-    "training.steps=1600",
-    "training.batch_size=4",
-    "training.ema_decay=0.99",
-    "training.checkpoint_every=200",
-    "sampling.guidance=1",
+    "training.steps=1800",
+    "training.decay_steps=1200",
 )
 
 
@@ -49,11 +45,11 @@ def main():
 
 
 def training_pairs_as_test_pairs(data, root):
-    """A root beside `data`, with the same photos, whose test pairs are all training pairs."""
+    """`root`, with the photos of `data`, and with all of its training pairs as test pairs."""
     root.mkdir(parents=True, exist_ok=True)
     for name in ("img", "pose"):
-        if not (root / name).exists():
-            (root / name).symlink_to(data / name)
+        (root / name).unlink(missing_ok=True)
+        (root / name).symlink_to(data / name)
     pairs = read_pairs(data, "train")
     (root / "train_pairs.txt").write_text("".join(f"{','.join((p.target, *p.sources))}\n" for p in pairs))
     (root / "test_pairs.txt").write_text("".join(f"{p.target},{source}\n" for p in pairs for source in p.sources))

@@ -84,7 +84,7 @@ def _validate_training(training):
     _check(training.output != "", "training.output", "nothing", "a folder")
     for name in ("steps", "batch_size", "accumulation", "log_every", "picture_every", "checkpoint_every", "keep_last"):
         _at_least(1, f"training.{name}", getattr(training, name))
-    for name in ("seed", "warmup_steps", "keep_every"):
+    for name in ("seed", "warmup_steps", "decay_steps", "keep_every"):
         _at_least(0, f"training.{name}", getattr(training, name))
     for name in ("learning_rate", "gradient_clip"):
         value = getattr(training, name)

@@ -60,8 +60,9 @@ class TrainingConfig:
     steps: int = 300_000
     batch_size: int = 4  # Pairs per process and pass; each is used in both directions.
     accumulation: int = 1  # Passes per step.
-    learning_rate: float = 2e-5  # Adam, flat after the warm-up.
+    learning_rate: float = 2e-5  # Adam's, between warm-up and decay.
     warmup_steps: int = 5_000  # From 4 % of the learning rate; until it ends the EMA is a plain copy.
+    decay_steps: int = 0  # The rate falls to nothing over the last steps; 0: it stays flat, as in the paper.
     gradient_clip: float = 1.0  # Largest norm of the whole gradient.
     condition_dropout: float = 0.1  # Probability that a sample trains the unconditional branch.
     ema_decay: float = 0.9999

@@ -78,4 +78,4 @@ def initial_noise(generators, size):
 
 def derived_seed(*numbers):
     """A seed that follows from non-negative integers, and is unrelated for any others."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(np.random.SeedSequence((len(numbers), *numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))

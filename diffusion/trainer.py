@@ -78,7 +78,7 @@ class Trainer:
     def train_step(self, batches):
         """One update of the weights from the next `accumulation` batches; what it measured, name -> scalar tensor."""
         settings = self.config.training
-        rate = settings.learning_rate * warmup(self.step, settings.warmup_steps)
+        rate = learning_rate(self.step, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         torch.manual_seed(derived_seed(settings.seed, DROPOUT, self.step, self.accelerator.process_index))
@@ -193,11 +193,11 @@ class Trainer:
         return self.accelerator.unwrap_model(self.model)
 
 
-def warmup(step, warmup_steps):
-    """Factor of the learning rate: from 4 % at step 0 to 1 at the end of the warm-up, then flat."""
-    if step >= warmup_steps:
-        return 1.0
-    return WARMUP_START + (1 - WARMUP_START) * step / warmup_steps
+def learning_rate(step, settings):
+    """The rate of a step: up from 4 % over the warm-up, flat, and down to nothing over the last `decay_steps`."""
+    up = WARMUP_START + (1 - WARMUP_START) * step / max(settings.warmup_steps, 1)
+    down = (settings.steps - step) / max(settings.decay_steps, 1)
+    return settings.learning_rate * min(1.0, up, down)
 
 
 def flow_loss(config):

@@ -40,9 +40,8 @@ def find_results(generated, root, limit=None):
         raise InputError(f"{generated}: expected the generated pictures, got an empty folder")
     check_images(pairs, lambda image: (root / image).is_file(), f"is not there, below {root}")
     results = [
-        Result(generated / result_name(source, pair.target), root / pair.target, root / source)
+        Result(generated / result_name(pair.sources[0], pair.target), root / pair.target, root / pair.sources[0])
         for pair in pairs
-        for source in pair.sources
     ]
     missing = [result.generated for result in results if not result.generated.is_file()]
     if missing:

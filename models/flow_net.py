@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from models.layers import conv3
+from models.layers import IMAGE_CHANNELS, POSE_CHANNELS, conv3
 
 WIDTH, MAX_WIDTH = 32, 256
 
@@ -16,9 +16,10 @@ class FlowNet(nn.Module):
         self.strides = sorted((attention.stride for attention in config.attention), reverse=True)
         depth = self.strides[0].bit_length() - 1
         widths = [min(WIDTH * 2**i, MAX_WIDTH) for i in range(depth)]  # At strides 2, 4, 8, ..
+        inputs = IMAGE_CHANNELS + 2 * POSE_CHANNELS
         at_stride = {2 ** (i + 1): width for i, width in enumerate(widths)}
 
-        self.down = nn.ModuleList(DownBlock(*pair) for pair in zip([3 + 20 + 20, *widths], widths, strict=False))
+        self.down = nn.ModuleList(DownBlock(*pair) for pair in zip([inputs, *widths], widths, strict=False))
         self.heads = nn.ModuleDict({str(stride): FlowHead(at_stride[stride]) for stride in self.strides})
         self.up = nn.ModuleDict({str(s): UpBlock(at_stride[2 * s], at_stride[s]) for s in self.strides[1:]})
         self.skip = nn.ModuleDict({str(s): SkipBlock(at_stride[s]) for s in self.strides[1:]})

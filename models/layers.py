@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.distributed.nn.functional import all_reduce
 
+IMAGE_CHANNELS, POSE_CHANNELS = 3, 20
 MOST_GROUPS, SMALLEST_GROUP = 32, 4
 
 

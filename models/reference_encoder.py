@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from models.layers import ResBlock, conv3
+from models.layers import IMAGE_CHANNELS, ResBlock, conv3
 
 
 class ReferenceEncoder(nn.Module):
@@ -13,7 +13,7 @@ class ReferenceEncoder(nn.Module):
         widths = [config.channels * multiplier for multiplier in config.channel_multipliers]
         self.strides = [2**level for level in range(len(widths))]
         self.used_strides = {attention.stride for attention in config.attention}
-        self.stem = conv3(3, widths[0])
+        self.stem = conv3(IMAGE_CHANNELS, widths[0])
         self.levels = nn.ModuleList(
             Level(before, width, level == 0, config.dropout)
             for level, (before, width) in enumerate(zip(widths[:1] + widths, widths, strict=False))

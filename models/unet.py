@@ -5,10 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.flow_attention import FlowAttention
-from models.layers import GroupNorm, ResBlock, TimeEmbedding, conv3, zero_
+from models.layers import IMAGE_CHANNELS, POSE_CHANNELS, GroupNorm, ResBlock, TimeEmbedding, conv3, zero_
 from models.msff import MSFF
-
-POSE_CHANNELS = 20
 
 
 class UNet(nn.Module):
@@ -28,7 +26,7 @@ class UNet(nn.Module):
             return FlowAttention(width, config.channels, attention[stride].kernel, attention[stride].radius)
 
         self.time = TimeEmbedding(config.channels)
-        self.stem = conv3(3 + POSE_CHANNELS, widths[0])
+        self.stem = conv3(IMAGE_CHANNELS + POSE_CHANNELS, widths[0])
         self.slim_in = nn.ModuleList(SlimInput(before[i], widths[i], i == 0, options) for i in range(slim))
         self.deep_in = nn.ModuleList(
             DeepInput(before[i], widths[i], attend(strides[i], widths[i]), options) for i in range(slim, len(widths))
@@ -41,7 +39,7 @@ class UNet(nn.Module):
         self.slim_out = nn.ModuleList(SlimOutput(after[i], before[i], widths[i], i == 0, options) for i in range(slim))
         self.fusion = MSFF(config.image_size, config.token_stride, before[:slim], strides[:slim], config.dropout)
         self.norm_out = GroupNorm(widths[0])
-        self.conv_out = conv3(widths[0], 6)
+        self.conv_out = conv3(widths[0], 2 * IMAGE_CHANNELS)
         self.deep_strides = strides[slim:]
 
         # Zero: the first prediction is no noise at all.

@@ -1,6 +1,5 @@
-"""A small data set in DeepFashion's layout, and the folder of golden numbers where there is one."""
+"""A small data set in DeepFashion's layout."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,6 @@ from data import prepare_data
 
 IMAGES = [f"img/WOMEN/Dresses/id_{n // 4:08d}/01_{n % 4 + 1}_front.jpg" for n in range(24)]
 SIZE = (32, 24)
-
-
-@pytest.fixture(scope="session")
-def shared():
-    """The folder that holds golden/ and real/."""
-    beside = Path(__file__).resolve().parents[3] / "shared"
-    for folder in (beside, Path(os.environ.get("SHARED_DIR", beside))):
-        if (folder / "golden").is_dir():
-            return folder
-    pytest.skip("no golden numbers on this machine")
 
 
 def _make_root(root, images=IMAGES, size=(64, 48)):

@@ -3,7 +3,7 @@ import torch
 
 from config.checks import SAMPLERS
 from diffusion.gaussian import GaussianDiffusion
-from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
+from diffusion.samplers import derived_seed, guided, image_generators, initial_noise, make_scheduler, sample
 
 DIFFUSION = GaussianDiffusion()
 MEAN, SPREAD = 0.4, 0.3
@@ -108,3 +108,9 @@ def test_guidance_goes_from_the_unconditional_prediction_through_the_conditional
     assert len(model.calls) == calls
     if guidance:
         assert (output[:, 3:] == 3.0).all()
+
+
+def test_derived_seeds_differ_also_by_trailing_zeros():
+    seeds = {derived_seed(*numbers) for numbers in ((5,), (5, 0), (0, 5), (5, 1), (6,))}
+    assert len(seeds) == 5
+    assert derived_seed(5, 1) == derived_seed(5, 1)

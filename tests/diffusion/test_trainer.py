@@ -7,10 +7,11 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from config.errors import InputError
+from config.schema import TrainingConfig
 from data.pairs import read_pairs
 from diffusion.checkpoints import checkpoint_steps, latest_checkpoint
 from diffusion.gaussian import STEPS
-from diffusion.trainer import Trainer, warmup
+from diffusion.trainer import Trainer, learning_rate
 from models.pose_transfer import PoseTransferModel
 from tests.conftest import ROOT
 from tests.processes import run, run_with_kills, torchrun
@@ -126,8 +127,11 @@ def test_times_are_uniform_and_a_tenth_of_the_conditions_is_dropped(experiment):
     assert keep.float().mean().item() == pytest.approx(0.9, abs=0.02)
 
 
-def test_the_learning_rate_rises_from_four_percent_and_stays():
-    assert [warmup(step, 100) for step in (0, 50, 100, 5000)] == pytest.approx([0.04, 0.52, 1, 1])
+def test_the_learning_rate_rises_from_four_percent_stays_and_falls_where_asked():
+    settings = TrainingConfig(steps=1000, learning_rate=2.0, warmup_steps=100)
+    assert [learning_rate(step, settings) for step in (0, 50, 100, 999)] == pytest.approx([0.08, 1.04, 2, 2])
+    settings.decay_steps = 200
+    assert [learning_rate(step, settings) for step in (100, 800, 900, 999)] == pytest.approx([2, 2, 1, 0.01])
 
 
 def test_weights_stay_where_they_are_when_the_run_is_done(experiment, tmp_path):
