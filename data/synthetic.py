@@ -151,7 +151,7 @@ def _write_text(path, text):
 
 
 def _write_pairs(root, identities, poses, seed, present):
-    """The pair files: every view with all the other views of the person (train), every ordered pair (test).
+    """The pair files: every view with all the other views of the person (train), or with the next one (test).
 
     People with fewer than two images that show shoulders and hips are left out.
     """
@@ -166,7 +166,7 @@ def _write_pairs(root, identities, poses, seed, present):
     lines = {"train": [], "test": []}
     for index, names in groups.items():
         if index in test:
-            lines["test"] += [",".join(pair) for pair in itertools.permutations(names, 2)]
+            lines["test"] += [f"{name},{source}" for name, source in zip(names, names[1:] + names[:1], strict=True)]
         else:
             lines["train"] += [",".join([name, *(n for n in names if n != name)]) for name in names]
     for split, rows in lines.items():

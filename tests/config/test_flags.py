@@ -1,0 +1,22 @@
+import pytest
+
+from config.errors import InputError
+from config.flags import size, whole
+
+
+def test_flags_that_fit_are_read():
+    assert whole("--steps", 1, 1000)("1000") == 1000
+    assert whole("--seed", 0)("0") == 0
+    assert size("--size")("256x176") == (256, 176)
+
+
+@pytest.mark.parametrize("text", ["0", "1001", "-1", "1.5", "many", ""])
+def test_numbers_that_do_not_fit_are_refused_by_their_flag(text):
+    with pytest.raises(InputError, match=r"^--steps: expected a whole number, from 1 to 1000, got"):
+        whole("--steps", 1, 1000)(text)
+
+
+@pytest.mark.parametrize("text", ["0x5", "256", "axb", "256x", "15x16", "-4x4"])
+def test_sizes_that_do_not_fit_are_refused_by_their_flag(text):
+    with pytest.raises(InputError, match=r"^--size: expected HEIGHTxWIDTH"):
+        size("--size", 16)(text)
