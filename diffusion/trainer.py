@@ -35,6 +35,8 @@ class Trainer:
     def __init__(self, config):
         self.config = config
         self.run_folder = Path(config.training.output)
+        if config.training.precision == "fp16" and not torch.cuda.is_available():
+            raise InputError("training.precision: fp16 needs a GPU; use bf16, or no.")
         self.accelerator = Accelerator(
             mixed_precision=config.training.precision,
             cpu=not torch.cuda.is_available(),

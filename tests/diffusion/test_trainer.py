@@ -157,6 +157,20 @@ def test_vgg_features_need_as_many_levels_as_they_have(experiment):
         Trainer(experiment)
 
 
+def test_bfloat16_trains(experiment, write_experiment, tmp_path):
+    done = run("train.py", write_experiment(experiment), "training.precision=bf16", "training.steps=1")
+    assert "step 1: loss 1." in done.stdout
+    weights = load_file(latest_checkpoint(tmp_path / "run") / "training.safetensors")
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU takes it")
+def test_float16_without_a_gpu_is_refused(experiment):
+    experiment.training.precision = "fp16"
+    with pytest.raises(InputError, match=r"^training\.precision: fp16 needs a GPU"):
+        Trainer(experiment)
+
+
 def test_an_unknown_key_ends_the_program_with_one_sentence(experiment, write_experiment):
     done = run("train.py", write_experiment(experiment), "training.lerning_rate=1", check=False)
     assert done.returncode == 2
