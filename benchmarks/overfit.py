@@ -21,6 +21,7 @@ SETTINGS = (
     "data.augment=false",
     "training.steps=1800",
     "training.decay_steps=1200",
+    "sampling.guidance=1",
 )
 
 
