@@ -1,6 +1,6 @@
 """Draw the test pairs: each source's person in its target's pose.
 
-    python test.py --checkpoint runs/demo_64 --data datasets/demo --out outputs/demo
+    python test.py --checkpoint runs/demo_64 --data datasets/demo --out outputs/demo/generated
 
 Files that are already there are skipped, so the same command finishes what was broken off. `torchrun` shares the work
 among processes. A picture depends on the weights, the pair and the seed alone.
@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from config.checks import SAMPLERS, validate_sampling
 from config.errors import InputError, command
-from config.flags import whole
+from config.flags import number, whole
 from config.load import load_config
 from data.dataset import TestPairs
 from data.files import write_whole
@@ -56,6 +56,8 @@ def main():
         for name, image in zip(batch["result"], images, strict=True):
             write_picture(to_image(image), out / name)
     state.wait_for_everyone()
+    if state.is_main_process:
+        print(f"{out}: all {len(results)} pictures are there")
     state.destroy_process_group()
 
 
@@ -65,10 +67,10 @@ def parse_args():
     parser.add_argument("--checkpoint", required=True, help="a checkpoint folder, or a run folder: its newest one")
     parser.add_argument("--data", required=True, help="the data's root: img/, pose/ and test_pairs.txt")
     parser.add_argument("--out", required=True, help="folder of the pictures")
-    parser.add_argument("--sampler", choices=SAMPLERS, help="default: as the checkpoint's config.yaml says")
+    parser.add_argument("--sampler", help=f"{', '.join(SAMPLERS)}; default: as the checkpoint's config.yaml says")
     parser.add_argument("--steps", type=whole("--steps", 1, 1000), help="network calls, two each with guidance")
     parser.add_argument("--clip", action=argparse.BooleanOptionalAction, help="hold each step's x_0 within [-1, 1]")
-    parser.add_argument("--guidance", type=float, help="1 is the condition alone")
+    parser.add_argument("--guidance", type=number("--guidance", 0), help="1 is the condition alone")
     parser.add_argument("--seed", type=whole("--seed", 0), default=0)
     parser.add_argument("--limit", type=whole("--limit", 1), help="draw the first pairs only")
     parser.add_argument("--batch-size", type=whole("--batch-size", 1), default=8)
@@ -95,6 +97,8 @@ def settings_of(folder, sampling, seed, data):
 def claim_folder(path, settings, state):
     """The folder `path`, with the settings noted in it. Raises InputError if its pictures were drawn by others."""
     note = Path(path) / SETTINGS_FILE
+    if Path(path).exists() and not Path(path).is_dir():
+        raise InputError(f"{path}: expected a folder for the pictures, got a file")
     if state.is_main_process:
         others = changed_settings(note, settings)
         if others:
@@ -111,7 +115,7 @@ def changed_settings(note, settings):
         earlier = json.loads(note.read_text())
         return [name for name in settings if earlier.get(name) != settings[name]]
     except FileNotFoundError:
-        return ["program"] if any(note.parent.glob("*.png")) else []
+        return ["program"] if any(note.parent.glob("*_vis.png")) else []
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{note}: expected the settings of the pictures beside it ({error}).") from error
 

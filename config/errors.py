@@ -9,7 +9,10 @@ class InputError(Exception):
 
 
 def command(main):
-    """Decorate a command line's `main`: an InputError ends the program with its sentence on stderr and exit code 2."""
+    """Decorate a command line's `main`: an InputError ends the program with its sentence on stderr and exit code 2.
+
+    Ctrl-C ends it with exit code 130.
+    """
 
     @functools.wraps(main)
     def run(*args, **kwargs):
@@ -18,5 +21,8 @@ def command(main):
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
 
     return run

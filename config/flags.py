@@ -1,5 +1,6 @@
 """Types of command line flags. What does not fit ends the program with a sentence that begins with the flag."""
 
+import math
 import re
 
 from config.errors import InputError
@@ -13,6 +14,21 @@ def whole(flag, least, most=None):
             span = f"{least} or more" if most is None else f"from {least} to {most}"
             raise InputError(f"{flag}: expected a whole number, {span}, got {text!r}")
         return int(text)
+
+    return parse
+
+
+def number(flag, least):
+    """An argparse type: a number of at least `least`, and finite."""
+
+    def parse(text):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value < math.inf:
+            raise InputError(f"{flag}: expected a number, {least} or more, got {text!r}")
+        return value
 
     return parse
 

@@ -12,6 +12,7 @@ class Reporter:
 
     def __init__(self, folder, first_step, last_step):
         self.writer = SummaryWriter(folder, purge_step=first_step + 1)
+        self.last_step = last_step
         self.bar = tqdm(initial=first_step, total=last_step, unit="step", dynamic_ncols=True, disable=None)
 
     def say(self, text):
@@ -21,7 +22,7 @@ class Reporter:
 
     def scalars(self, step, values):
         """Print and log the values (name -> number) of a step."""
-        self.say(f"step {step}: " + "  ".join(f"{name} {value:.4g}" for name, value in values.items()))
+        self.say(f"step {step}/{self.last_step}: " + "  ".join(f"{name} {value:.4g}" for name, value in values.items()))
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
 

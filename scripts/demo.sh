@@ -25,7 +25,9 @@ stage "Pack its images for training -> datasets/demo_lmdb" \
     "$PYTHON" data/prepare_data.py --root datasets/demo --out datasets/demo_lmdb --size 64x64
 stage "Train a small model by config/demo_64.yaml -> runs/demo_64" \
     bash scripts/train.sh config/demo_64.yaml
-rm -rf outputs/demo/generated # Those of an earlier run's weights.
+# Pictures that are older than the weights are those of an earlier run.
+newest="$(printf '%s\n' runs/demo_64/checkpoints/step_* | tail -n 1)"
+[ outputs/demo/generated/settings.json -nt "$newest" ] || rm -rf outputs/demo/generated
 stage "Draw the test pairs with it -> outputs/demo/generated" \
     "$PYTHON" test.py --checkpoint runs/demo_64 --data datasets/demo --out outputs/demo/generated
 stage "Score them against the true images -> outputs/demo/metrics.json" \

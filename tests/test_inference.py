@@ -90,6 +90,7 @@ def test_pictures_of_other_settings_are_not_mixed(checkpoint, people, tmp_path):
         (["--guidance", "-1"], "--guidance"),
         (["--guidance", "nan"], "--guidance"),
         (["--guidance", "inf"], "--guidance"),
+        (["--sampler", "dddim"], "--sampler"),
         (["--limit", "0"], "--limit"),
         (["--checkpoint", "nowhere"], "nowhere"),
         (["--data", "nowhere"], "nowhere"),

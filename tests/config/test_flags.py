@@ -1,12 +1,13 @@
 import pytest
 
 from config.errors import InputError
-from config.flags import size, whole
+from config.flags import number, size, whole
 
 
 def test_flags_that_fit_are_read():
     assert whole("--steps", 1, 1000)("1000") == 1000
     assert whole("--seed", 0)("0") == 0
+    assert number("--guidance", 0)("1.5") == 1.5
     assert size("--size")("256x176") == (256, 176)
 
 
@@ -20,3 +21,9 @@ def test_numbers_that_do_not_fit_are_refused_by_their_flag(text):
 def test_sizes_that_do_not_fit_are_refused_by_their_flag(text):
     with pytest.raises(InputError, match=r"^--size: expected HEIGHTxWIDTH"):
         size("--size", 16)(text)
+
+
+@pytest.mark.parametrize("text", ["-0.1", "nan", "inf", "much", ""])
+def test_quantities_that_do_not_fit_are_refused_by_their_flag(text):
+    with pytest.raises(InputError, match=r"^--guidance: expected a number, 0 or more, got"):
+        number("--guidance", 0)(text)
