@@ -25,16 +25,26 @@ def torchrun(processes, *words):
     return run("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", *words)
 
 
-def run_with_kills(kills, at_most, *words):
-    """Start the same program again and again: killed with -9 after up to `at_most` seconds, `kills` times, then left
-    to finish. How many of the kills hit it alive."""
+def seconds_of(*words):
+    """Run `python WORDS..`; how long it took."""
+    start = time.monotonic()
+    run(*words)
+    return time.monotonic() - start
+
+
+def run_with_kills(kills, whole_run, *words):
+    """Start the same program again and again: killed with -9 `kills` times, then left to finish.
+
+    `whole_run` are the seconds of an unbroken run; the kills come at random moments of such a span. How many of them
+    hit the program alive.
+    """
     hits = 0
     for _ in range(kills):
         process = subprocess.Popen(
             [sys.executable, *map(str, words)], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        time.sleep(random.uniform(0.2, 1) * at_most)
+        time.sleep(random.uniform(0.2, 0.9) * whole_run)
         hits += process.poll() is None
         if process.poll() is None:
             os.killpg(process.pid, 9)

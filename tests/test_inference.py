@@ -9,7 +9,7 @@ from PIL import Image
 from data.dataset import TestPairs
 from data.pairs import result_name
 from diffusion.trainer import Trainer
-from tests.processes import run, run_with_kills, torchrun
+from tests.processes import run, run_with_kills, seconds_of, torchrun
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def test_every_test_pair_is_drawn_under_its_name_whatever_the_ranks_and_kills(ch
 def test_drawing_that_is_killed_at_random_moments_ends_with_the_same_pictures(
     checkpoint, people, tmp_path, pytestconfig
 ):
-    flags = ("--steps", 40, "--batch-size", 1)
-    run(*words(checkpoint, people, tmp_path / "whole", *flags))
+    flags = ("--steps", 100, "--batch-size", 1)
+    seconds = seconds_of(*words(checkpoint, people, tmp_path / "whole", *flags))
     killed = words(checkpoint, people, tmp_path / "killed", *flags)
-    assert run_with_kills(pytestconfig.getoption("--kills"), 9, *killed) > 0
+    assert run_with_kills(pytestconfig.getoption("--kills"), seconds, *killed) > 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
     assert not list((tmp_path / "killed").glob(".*"))
 

@@ -14,7 +14,7 @@ from diffusion.gaussian import STEPS
 from diffusion.trainer import Trainer, learning_rate
 from models.pose_transfer import PoseTransferModel
 from tests.conftest import ROOT
-from tests.processes import run, run_with_kills, torchrun
+from tests.processes import run, run_with_kills, seconds_of, torchrun
 
 
 def changed(config, output, **training):
@@ -58,8 +58,8 @@ def test_a_run_killed_at_random_moments_equals_an_unbroken_one(experiment, write
     kills = pytestconfig.getoption("--kills")
     whole = changed(experiment, tmp_path / "whole", steps=30, picture_every=100)
     killed = changed(whole, tmp_path / "killed")
-    run("train.py", write_experiment(whole, "whole.yaml"))
-    hits = run_with_kills(kills, 12, "train.py", write_experiment(killed, "killed.yaml"))
+    seconds = seconds_of("train.py", write_experiment(whole, "whole.yaml"))
+    hits = run_with_kills(kills, seconds, "train.py", write_experiment(killed, "killed.yaml"))
     assert hits > 0
     assert_equal(final_tensors(killed), final_tensors(whole))
 
