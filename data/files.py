@@ -1,6 +1,7 @@
 """Writing files that are either whole or not there."""
 
 import contextlib
+import glob
 import os
 from pathlib import Path
 
@@ -16,6 +17,8 @@ def write_whole(path, write):
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):  # Of a process that was killed.
+            leftover.unlink(missing_ok=True)
         with open(partial, "wb") as file:
             write(file)
             file.flush()

@@ -34,3 +34,10 @@ def test_a_writer_that_breaks_off_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "file", write)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_behind_is_swept(tmp_path):
+    (tmp_path / ".file[1].4711.partial").write_bytes(b"half")
+    (tmp_path / ".other.4711.partial").write_bytes(b"half")
+    write_whole(tmp_path / "file[1]", lambda file: file.write(b"all of it"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.4711.partial", "file[1]"]
