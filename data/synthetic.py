@@ -175,6 +175,7 @@ def _write_pairs(root, identities, poses, seed, present):
 
 @command
 def main(arguments=None):
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--identities", type=whole("--identities", 1, 10**6), default=120, help="number of people")

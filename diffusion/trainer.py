@@ -197,9 +197,9 @@ class Trainer:
 
 def learning_rate(step, settings):
     """The rate of a step: up from 4 % over the warm-up, flat, and down to nothing over the last `decay_steps`."""
-    up = WARMUP_START + (1 - WARMUP_START) * step / max(settings.warmup_steps, 1)
-    down = (settings.steps - step) / max(settings.decay_steps, 1)
-    return settings.learning_rate * min(1.0, up, down)
+    up = WARMUP_START + (1 - WARMUP_START) * step / settings.warmup_steps if step < settings.warmup_steps else 1.0
+    down = (settings.steps - step) / settings.decay_steps if settings.decay_steps else 1.0
+    return settings.learning_rate * min(up, down)
 
 
 def flow_loss(config):

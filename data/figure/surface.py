@@ -127,4 +127,5 @@ class Layer:
 
 
 def grid(low, high, spacing):
+    """Evenly spaced values from `low` to `high`, both included, about `spacing` apart."""
     return np.linspace(low, high, max(2, round((high - low) / spacing) + 1))

@@ -81,7 +81,9 @@ def test_loader_leaves_the_random_state_alone(settings):
 def test_loader_survives_pickling_for_spawn(settings):
     loader = training_loader(settings, SIZE, 0, 3, steps=1)
     for part in (loader.dataset, loader.collate_fn, loader.worker_init_fn, loader.batch_sampler):
-        pickle.loads(pickle.dumps(part))
+        assert type(pickle.loads(pickle.dumps(part))) is type(part)
+    original, copy = loader.dataset[5], pickle.loads(pickle.dumps(loader.dataset))[5]
+    assert torch.equal(copy["source_image"], original["source_image"])
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -130,6 +130,8 @@ def test_times_are_uniform_and_a_tenth_of_the_conditions_is_dropped(experiment):
 def test_the_learning_rate_rises_from_four_percent_stays_and_falls_where_asked():
     settings = TrainingConfig(steps=1000, learning_rate=2.0, warmup_steps=100)
     assert [learning_rate(step, settings) for step in (0, 50, 100, 999)] == pytest.approx([0.08, 1.04, 2, 2])
+    settings.warmup_steps = 0
+    assert [learning_rate(step, settings) for step in (0, 1, 999)] == [2, 2, 2]
     settings.decay_steps = 200
     assert [learning_rate(step, settings) for step in (100, 800, 900, 999)] == pytest.approx([2, 2, 1, 0.01])
 
