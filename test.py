@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import hashlib
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -19,7 +20,6 @@ from tqdm import tqdm
 from config.checks import SAMPLERS, validate_sampling
 from config.errors import InputError, command
 from config.flags import number, whole
-from config.load import load_config
 from data.dataset import TestPairs
 from data.files import write_whole
 from data.images import to_image
@@ -27,7 +27,8 @@ from data.loader import Loader
 from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import draw_pairs, to_device
-from models.pose_transfer import CONFIG_FILE, WEIGHTS_FILE, PoseTransferModel
+from models.pose_transfer import PoseTransferModel
+from models.pretrained import read_config, weights_file
 
 SETTINGS_FILE = "settings.json"
 
@@ -36,18 +37,21 @@ SETTINGS_FILE = "settings.json"
 def main():
     """Parse the command line, check it, draw."""
     args = parse_args()
-    folder = resolve_checkpoint(args.checkpoint)
-    sampling = sampling_settings(args, load_config(folder / CONFIG_FILE).sampling)
+    checkpoint = resolve_checkpoint(args.checkpoint)
+    sampling = sampling_settings(args, read_config(checkpoint).sampling)
     state = PartialState(cpu=not torch.cuda.is_available())
-    model = PoseTransferModel.from_pretrained(folder).to(state.device)
+    if not state.is_main_process:
+        logging.disable(logging.WARNING)  # The main process says it for all.
+    model = PoseTransferModel.from_pretrained(checkpoint).to(state.device)
     pairs = TestPairs(args.data, model.config.image_size, targets=False)
     results = [result_name(*pair) for pair in pairs.pairs[: args.limit]]
-    out = claim_folder(args.out, settings_of(folder, sampling, args.seed, args.data), state)
+    out = claim_folder(args.out, settings_of(checkpoint, sampling, args.seed, args.data), state)
 
     batches = batches_of(results, args.batch_size)[state.process_index :: state.num_processes]
     batches = [batch for batch in batches if not all((out / results[i]).is_file() for i in batch)]
     if state.is_main_process:
-        print(f"{folder}: {sampling.sampler}, {sampling.steps} steps, guidance {sampling.guidance}, seed {args.seed}")
+        how = f"{sampling.sampler}, {sampling.steps} steps, guidance {sampling.guidance}, seed {args.seed}"
+        print(f"{checkpoint}: {how}")
         print(f"{out}: {len(results)} pictures", flush=True)
     loader = Loader(pairs, args.workers, batch_sampler=batches)
     progress = tqdm(loader, unit="batch", dynamic_ncols=True, disable=None if state.is_main_process else True)
@@ -64,7 +68,7 @@ def main():
 def parse_args():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", required=True, help="a checkpoint folder, or a run folder: its newest one")
+    parser.add_argument("--checkpoint", required=True, help="a checkpoint or run folder, or a file of the release")
     parser.add_argument("--data", required=True, help="the data's root: img/, pose/ and test_pairs.txt")
     parser.add_argument("--out", required=True, help="folder of the pictures")
     parser.add_argument("--sampler", help=f"{', '.join(SAMPLERS)}; default: as the checkpoint's config.yaml says")
@@ -87,9 +91,9 @@ def sampling_settings(args, sampling):
     return sampling
 
 
-def settings_of(folder, sampling, seed, data):
+def settings_of(checkpoint, sampling, seed, data):
     """All that the pictures depend on beside the pairs, name -> value."""
-    with open(folder / WEIGHTS_FILE, "rb") as file:
+    with open(weights_file(checkpoint), "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"weights": digest, **dataclasses.asdict(sampling), "seed": seed, "data": str(Path(data).resolve())}
 

@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import os
+import shutil
 from pathlib import Path
 
 from config.errors import InputError
@@ -29,3 +30,31 @@ def write_whole(path, write):
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+@contextlib.contextmanager
+def whole_folder(path):
+    """A folder to fill in a `with` block, which takes the name `path` when the block is through and all is on the disk.
+
+    Raises InputError, beginning with the path, where writing fails or something of that name is in the way.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)  # Of a process that was killed.
+        partial.mkdir(parents=True)
+        yield partial
+        for part in [*partial.iterdir(), partial]:
+            _sync(part)
+        os.replace(partial, path)
+        _sync(path.parent)
+    except (OSError, InputError) as error:
+        raise InputError(f"{path}: could not be written ({getattr(error, 'strerror', None) or error})") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)

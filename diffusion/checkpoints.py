@@ -3,6 +3,7 @@
     RUN/checkpoints/step_00002000/
         config.yaml           the whole experiment
         model.safetensors     EMA weights: with config.yaml, what `from_pretrained` and test.py read
+        README.md             the model card
         training.safetensors  raw weights and Adam's moments
         state.json            the step, and the scale of fp16's loss
 """
@@ -16,35 +17,36 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from config.errors import InputError
 from config.load import load_config
-from models.pose_transfer import CONFIG_FILE, load_weights
+from data.files import whole_folder
+from models.pretrained import CONFIG_FILE, fetch, load_weights, save_tensors
 
 TRAINING_FILE, STATE_FILE = "training.safetensors", "state.json"
 
 
 def save_checkpoint(run, step, model, ema, optimizer, scaler, config):
-    """Write the checkpoint of a step under a temporary name, and rename it when all of it is on the disk."""
+    """Write the checkpoint of a step: a folder that is whole, or not there. Raises InputError where that fails."""
     folder = _folder(run, step)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    training = config.training
+    origin = (
+        f"Trained by this program on the pairs of `{config.data.root}`: {step:,} of {training.steps:,} steps, "
+        f"{training.batch_size} pairs per process and step, each in both directions. These are the moving average of "
+        f"the weights (decay {training.ema_decay})."
+    )
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
+    state = {"step": step, "scaler": scaler.state_dict() if scaler else None}
     try:
-        ema.model.save_pretrained(partial, config)
-        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-        for index, moments in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial / TRAINING_FILE)
-        state = {"step": step, "scaler": scaler.state_dict() if scaler else None}
-        (partial / STATE_FILE).write_text(json.dumps(state))
-        for path in [*partial.iterdir(), partial]:
-            _sync(path)
-        os.replace(partial, folder)
-        _sync(folder.parent)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise InputError(f"{folder}: the checkpoint could not be written ({error}); earlier ones are whole.") from error
+        with whole_folder(folder) as partial:
+            ema.model.save_pretrained(partial, config, {"origin": origin})
+            save_tensors(tensors, partial / TRAINING_FILE)
+            (partial / STATE_FILE).write_text(json.dumps(state))
+    except InputError as error:
+        raise InputError(f"{error}; earlier checkpoints are whole.") from error
     return folder
 
 
@@ -112,12 +114,10 @@ def remove_old_checkpoints(run, keep_last, keep_every):
             shutil.rmtree(doomed, ignore_errors=True)
 
 
-def resolve_checkpoint(path):
-    """The checkpoint folder that `path` means: itself, or the newest one of a run folder. Raises InputError."""
-    path = Path(path)
-    if not path.is_dir():
-        raise InputError(f"{path}: no such checkpoint folder.")
-    if (path / CONFIG_FILE).is_file() and not (path / "checkpoints").is_dir():
+def resolve_checkpoint(name):
+    """The checkpoint that `name` means: the newest one of a run folder, else what `fetch` finds. Raises InputError."""
+    path = fetch(name)
+    if path.is_file() or ((path / CONFIG_FILE).is_file() and not (path / "checkpoints").is_dir()):
         return path
     newest = latest_checkpoint(path)
     if newest is None:
@@ -131,9 +131,3 @@ def _folder(run, step):
 
 def _under(prefix, tensors):
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _sync(path):
-    descriptor = os.open(path, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)

@@ -22,7 +22,8 @@ from diffusion.gaussian import STEPS, GaussianDiffusion
 from diffusion.report import Reporter, Silence
 from diffusion.samplers import derived_seed
 from models.flow_losses import FlowLoss, PixelFeatures
-from models.pose_transfer import CONFIG_FILE, PoseTransferModel
+from models.pose_transfer import PoseTransferModel
+from models.pretrained import CONFIG_FILE
 from models.vgg import TAPS, VGG19Features
 
 WARMUP_START = 0.04  # Share of the learning rate at step 0.
@@ -75,7 +76,7 @@ class Trainer:
             reporter.advance()
         reporter.say(f"step {self.step}: done, {self.run_folder}")
         reporter.close()
-        self.accelerator.end_training()
+        self._leave_the_group()
 
     def train_step(self, batches):
         """One update of the weights from the next `accumulation` batches; what it measured, name -> scalar tensor."""
@@ -145,6 +146,16 @@ class Trainer:
             remove_old_checkpoints(self.run_folder, every.keep_last, every.keep_every)
             reporter.say(f"step {self.step}: saved {folder}")
         self.accelerator.wait_for_everyone()
+
+    def _leave_the_group(self):
+        """End distributed training, DDP before its process group.
+
+        The other way round DDP, destroyed with Python's lock held, takes the group's thread along, which may itself be
+        waiting for that lock.
+        """
+        self.model = self._plain_model()
+        self.accelerator.free_memory()
+        self.accelerator.end_training()
 
     def _resume(self):
         folder = latest_checkpoint(self.run_folder)

@@ -4,18 +4,19 @@ import dataclasses
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from accelerate import init_empty_weights
+from huggingface_hub import ModelHubMixin
 from torch import nn
 
-from config.errors import InputError
-from config.load import load_config, to_yaml
+from config.load import to_yaml
 from config.schema import Config
+from data.files import write_whole
 from models.flow_net import FlowNet
+from models.pretrained import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, fetch, load_weights, read_config, save_tensors
 from models.reference_encoder import ReferenceEncoder
 from models.unet import UNet
 
-CONFIG_FILE, WEIGHTS_FILE = "config.yaml", "model.safetensors"
+CARD_TEMPLATE = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,15 +29,24 @@ class Condition:
     keep: torch.Tensor | None = None  # (B,): samples that are conditioned at all; None: all of them.
 
 
-class PoseTransferModel(nn.Module):
+class PoseTransferModel(
+    nn.Module,
+    ModelHubMixin,
+    library_name="pytorch",
+    pipeline_tag="image-to-image",
+    tags=["human-pose-transfer", "person-image-synthesis", "diffusion"],
+    model_card_template=CARD_TEMPLATE,
+):
     """Self-calibration flow guided diffusion model for pose transfer (Xue et al., TCSVT 2024).
 
     Images are RGB in [-1, 1], (B, 3, H, W); pose maps in [0, 1], (B, 20, H, W); t is (B,), 0 .. 999.
+    `push_to_hub("user/name")` is huggingface_hub's; it sends what `save_pretrained` writes.
     """
 
     def __init__(self, config):
         super().__init__()
         self.config = config
+        self.experiment = Config(model=config)  # With the settings it was trained with, where it was loaded.
         self.reference_encoder = ReferenceEncoder(config)
         self.flow_net = FlowNet(config)
         self.denoiser = UNet(config)
@@ -55,42 +65,36 @@ class PoseTransferModel(nn.Module):
         condition = dataclasses.replace(self.encode(source_image, source_pose, target_pose), keep=keep)
         return self.denoise(x_t, t, target_pose, condition), condition
 
-    def save_pretrained(self, folder, config=None):
-        """Write config.yaml, of the whole experiment if it is given, and model.safetensors."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG_FILE).write_text(to_yaml(config or Config(model=self.config)))
-        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()}, folder / WEIGHTS_FILE)
+    def save_pretrained(self, folder, config=None, model_card_kwargs=None):
+        """Write config.yaml, model.safetensors and, unless there is one, the model card README.md.
+
+        config: the whole experiment, if it is not the model's own. model_card_kwargs: "origin", a paragraph that says
+        where the weights come from. Raises InputError where writing fails.
+        """
+        folder, config = Path(folder), config or self.experiment
+        write_whole(folder / CONFIG_FILE, lambda file: file.write(to_yaml(config).encode()))
+        save_tensors(self.state_dict(), folder / WEIGHTS_FILE)
+        if not (folder / CARD_FILE).exists():
+            parameters = sum(parameter.numel() for parameter in self.parameters())
+            card = self.generate_model_card(config=config, parameters=parameters, **(model_card_kwargs or {}))
+            write_whole(folder / CARD_FILE, lambda file: file.write(str(card).encode()))
 
     @classmethod
-    def from_pretrained(cls, folder):
-        """The model of a folder with config.yaml and model.safetensors, in eval mode. Raises InputError."""
-        folder = Path(folder)
-        config = load_config(folder / CONFIG_FILE)
-        model = cls(config.model)
-        load_weights(model, folder)
+    def from_pretrained(cls, name, **hub):
+        """The model of a checkpoint folder, of a release file, or of "user/name" on the hub; in eval mode.
+
+        Its weights are memory mapped: read when they are used, and not copied. `experiment` is its whole Config.
+        hub: as in huggingface_hub, such as revision, token, cache_dir, local_files_only. Raises InputError.
+        """
+        path = fetch(name, **hub)
+        experiment = read_config(path)
+        model = cls.empty(experiment.model)
+        load_weights(model, path, assign=True)
+        model.experiment = experiment
         return model.eval()
 
-
-def load_weights(model, folder):
-    """Fill a model from a checkpoint folder. Raises InputError that lists names and shapes that do not agree."""
-    path = Path(folder) / WEIGHTS_FILE
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; a checkpoint folder holds {CONFIG_FILE} and {WEIGHTS_FILE}.")
-    try:
-        weights = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a whole safetensors file ({error}).") from error
-
-    own = model.state_dict()
-    faults = [f"{name} is missing" for name in own if name not in weights]
-    faults += [f"{name} is unknown" for name in weights if name not in own]
-    faults += [
-        f"{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}"
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
-    ]
-    if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise InputError(f"{path}: not the architecture that {CONFIG_FILE} says: {'; '.join(faults[:3])}{more}.")
-    model.load_state_dict(weights)
+    @classmethod
+    def empty(cls, config):
+        """A model without memory for its parameters, to be filled by `load_state_dict(.., assign=True)`."""
+        with init_empty_weights():
+            return cls(config)

@@ -26,7 +26,7 @@ from models.pose_transfer import PoseTransferModel
 def main():
     """Parse the command line and write the grid."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", required=True, help="a checkpoint folder, or a run folder: its newest one")
+    parser.add_argument("--checkpoint", required=True, help="what test.py was given")
     parser.add_argument("--data", required=True, help="the data's root, with the target images")
     parser.add_argument("--generated", required=True, help="what test.py wrote")
     parser.add_argument("--out", required=True, help="PNG file to write")

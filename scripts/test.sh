@@ -7,4 +7,4 @@ export setup_flags=--dev
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 "$PYTHON" -m ruff check .
-"$PYTHON" -m pytest -q -n auto --maxprocesses 4 "$@"
+"$PYTHON" -m pytest -q -n auto --maxprocesses 4 --dist loadfile "$@"

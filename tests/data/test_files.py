@@ -1,9 +1,8 @@
-import resource
-
 import pytest
 
 from config.errors import InputError
-from data.files import write_whole
+from data.files import whole_folder, write_whole
+from tests.disk import files_end_at
 
 
 def test_a_file_is_written_with_the_folders_it_needs(tmp_path):
@@ -15,13 +14,8 @@ def test_a_file_is_written_with_the_folders_it_needs(tmp_path):
 def test_a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"before")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(InputError, match=f"^{path}: could not be written"):
-            write_whole(path, lambda file: file.write(bytes(5000)))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with files_end_at(1000), pytest.raises(InputError, match=f"^{path}: could not be written"):
+        write_whole(path, lambda file: file.write(bytes(5000)))
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -41,3 +35,43 @@ def test_what_a_killed_process_left_behind_is_swept(tmp_path):
     (tmp_path / ".other.4711.partial").write_bytes(b"half")
     write_whole(tmp_path / "file[1]", lambda file: file.write(b"all of it"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [".other.4711.partial", "file[1]"]
+
+
+def test_a_folder_is_there_when_its_block_is_through_and_not_before(tmp_path):
+    with whole_folder(tmp_path / "deep" / "folder") as partial:
+        (partial / "file").write_text("text")
+        assert not (tmp_path / "deep" / "folder").exists()
+    assert (tmp_path / "deep" / "folder" / "file").read_text() == "text"
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["folder"]
+
+
+def test_a_folder_whose_block_fails_leaves_nothing_and_one_that_was_left_is_swept(tmp_path):
+    (tmp_path / ".folder.partial").mkdir()
+    (tmp_path / ".folder.partial" / "leftover").touch()
+    with pytest.raises(ValueError, match="mine"), whole_folder(tmp_path / "folder") as partial:
+        assert list(partial.iterdir()) == []
+        raise ValueError("mine")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_of_the_folder_and_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(InputError, match=f"^{tmp_path / 'folder'}: could not be written .*too large"),
+        whole_folder(tmp_path / "folder") as partial,
+        files_end_at(1000),
+    ):
+        write_whole(partial / "file", lambda file: file.write(bytes(5000)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for name in ("file", "file/folder"):
+        with pytest.raises(InputError, match="could not be written") as caught, whole_folder(tmp_path / name):
+            pass
+        assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    with pytest.raises(InputError, match="could not be written"), whole_folder(tmp_path / "full"):
+        pass
+    assert (tmp_path / "full" / "mine").exists()

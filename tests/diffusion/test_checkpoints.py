@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from config.errors import InputError
-from diffusion import checkpoints
 from diffusion.checkpoints import (
     checkpoint_steps,
     latest_checkpoint,
@@ -15,6 +14,7 @@ from diffusion.checkpoints import (
 )
 from diffusion.ema import EMA
 from models.pose_transfer import PoseTransferModel
+from tests.disk import files_end_at
 
 
 @pytest.fixture
@@ -54,17 +54,10 @@ def test_the_scale_of_half_precision_comes_back(state, experiment, tmp_path):
     assert json.loads((folder / "state.json").read_text())["scaler"]["scale"] == 1234.0
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_nothing_and_the_earlier_ones(
-    state, experiment, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("size", [10, 5000, 1_000_000])  # Full at the configuration, the card, the weights.
+def test_a_checkpoint_that_cannot_be_written_leaves_nothing_and_the_earlier_ones(state, experiment, tmp_path, size):
     save(state, experiment, tmp_path, 1)
-
-    def full_disk(_, path):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoints, "save_file", full_disk)
-    with pytest.raises(InputError, match=r"step_00000002: .*No space left"):
+    with files_end_at(size), pytest.raises(InputError, match=r"step_00000002: could not be written .*earlier"):
         save(state, experiment, tmp_path, 2)
     assert checkpoint_steps(tmp_path) == [1]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000001"]
@@ -100,7 +93,7 @@ def test_a_run_folder_means_its_newest_checkpoint(state, experiment, tmp_path):
 def test_only_tensors_and_text_are_written(state, experiment, tmp_path):
     folder = save(state, experiment, tmp_path, 1)
     names = sorted(path.name for path in folder.iterdir())
-    assert names == ["config.yaml", "model.safetensors", "state.json", "training.safetensors"]
+    assert names == ["README.md", "config.yaml", "model.safetensors", "state.json", "training.safetensors"]
 
 
 def test_other_settings_are_named_on_resuming(state, experiment, tmp_path):

@@ -1,60 +1,95 @@
-"""The network at full size against numbers of the authors' release, on weights that follow from their names."""
+"""The network at full size against numbers of the authors' release, through its checkpoint file and the converter."""
 
+import shutil
+
+import numpy as np
 import pytest
 import torch
 
-from config.schema import ModelConfig
+from diffusion.samplers import guided, make_scheduler, sample
 from models.pose_transfer import PoseTransferModel
-from tests.release import release_names
+from tests.processes import run
 
 TOLERANCE = 2e-5
 
 
 @pytest.fixture(scope="module")
-def outputs(shared_tools):  # noqa: ARG001
-    """The model's outputs by the reference numbers' names."""
-    from golden_inputs import forward_inputs
-    from make_release_checkpoint import state_dict
+def model(shared, shared_tools, tmp_path_factory):  # noqa: ARG001
+    """The model with the weights that belong to the reference numbers, as the converter gives it."""
+    folder = tmp_path_factory.mktemp("golden")
+    run(shared / "tools" / "make_release_checkpoint.py", folder / "release.pt")
+    run("scripts/convert_checkpoint.py", folder / "release.pt", "--out", folder / "converted")
+    yield PoseTransferModel.from_pretrained(folder / "converted")
+    shutil.rmtree(folder)
 
-    weights = state_dict()
-    model = PoseTransferModel(ModelConfig()).eval()
-    renamed = {ours: torch.cat([weights[name] for name in names]) if len(names) > 1 else weights[names[0]]
-               for ours, names in release_names().items()}  # fmt: skip
-    model.load_state_dict(renamed)
-    x_t, t, source_image, source_pose, target_pose = forward_inputs()
+
+@pytest.fixture(scope="module")
+def inputs(shared_tools):  # noqa: ARG001
+    from golden_inputs import forward_inputs
+
+    names = ("x_t", "t", "source_image", "source_pose", "target_pose")
+    return dict(zip(names, forward_inputs(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def condition(model, inputs):
     with torch.no_grad():
-        condition = model.encode(source_image, source_pose, target_pose)
-        prediction = model.denoise(x_t, t, target_pose, condition)
-        prediction_null = model.denoise(x_t, t, target_pose, None)
-    outputs = {"prediction": prediction[:, :, ::8, ::8], "prediction_null": prediction_null[:, :, ::8, ::8]}
+        return model.encode(inputs["source_image"], inputs["source_pose"], inputs["target_pose"])
+
+
+def assert_equal(ours, expected, name):
+    error = (ours - expected).abs().max() / expected.abs().max()
+    assert error < TOLERANCE, name
+
+
+@torch.no_grad()
+def test_predictions_flows_masks_and_features_equal_the_release(model, inputs, condition, golden):
+    outputs = {}
     for stride, every in ((8, 16), (16, 32), (32, 32)):
         outputs[f"flow_stride{stride}"] = condition.flows[stride]
         outputs[f"mask_stride{stride}"] = condition.masks[stride]
         outputs[f"feature2_stride{stride}"] = condition.features[stride][1][:, ::every]
-    return outputs
-
-
-def test_predictions_flows_masks_and_features_equal_the_release(outputs, golden):
+    for name, given in (("prediction", condition), ("prediction_null", None)):
+        prediction = model.denoise(inputs["x_t"], inputs["t"], inputs["target_pose"], given)
+        outputs[name] = prediction[:, :, ::8, ::8]
     expected = golden("forward")
     assert outputs.keys() == expected.keys() - {"t"}
     for name, ours in outputs.items():
-        error = (ours - expected[name]).abs().max() / expected[name].abs().max()
-        assert error < TOLERANCE, name
+        assert_equal(ours, expected[name], name)
 
 
-def test_every_weight_of_the_release_is_ours_or_known_to_be_unused(shared):
-    import json
-    import re
+@torch.no_grad()
+@pytest.mark.parametrize("guidance", [1, 2])
+def test_guided_predictions_equal_those_of_the_release(model, inputs, condition, golden, guidance):
+    expected = golden("forward")
+    noise, null = (expected[name][:, :3] for name in ("prediction", "prediction_null"))
+    prediction = guided(model, inputs["target_pose"], condition, guidance)(inputs["x_t"], inputs["t"])[:, :, ::8, ::8]
+    assert_equal(prediction[:, :3], null + guidance * (noise - null), "noise")
+    assert_equal(prediction[:, 3:], expected["prediction"][:, 3:], "variance")
 
-    release = set(json.loads((shared / "golden" / "release_checkpoint_keys.json").read_text()))
-    used = {name for names in release_names().values() for name in names}
-    never_run = re.compile(
-        r"cond_emb_layers|^encoder\.(time_embed|.*emb_layers)|jump\d\.conv1|\.attn\d\.fully_connect_layer"
+
+@torch.no_grad()
+def test_ddim_with_the_settings_of_the_release_equals_it_written_out(model, inputs):
+    steps, guidance = 4, 2.0
+    x_t, source_image, source_pose, target_pose = (
+        inputs[name][:1] for name in ("x_t", "source_image", "source_pose", "target_pose")
     )
-    assert used <= release
-    assert [name for name in sorted(release - used) if not never_run.search(name)] == []
+    condition = model.encode(source_image, source_pose, target_pose)
+    scheduler = make_scheduler("ddim", steps, clip=False)
+    ours = sample(guided(model, target_pose, condition, guidance), x_t, scheduler)
 
-
-def test_the_model_has_the_parameters_that_have_an_effect():
-    model = PoseTransferModel(ModelConfig())
-    assert sum(parameter.numel() for parameter in model.parameters()) == 175_041_364
+    betas = np.linspace(1e-4, 2e-2, 1000)
+    alpha_bar = np.cumprod(1 - betas)
+    x = x_t.double()
+    times = [750, 500, 250, 0]
+    for i, time in enumerate(times):
+        t = torch.tensor([time])
+        conditional = model.denoise(x.float(), t, target_pose, condition)[:, :3].double()
+        unconditional = model.denoise(x.float(), t, target_pose, None)[:, :3].double()
+        noise = unconditional + guidance * (conditional - unconditional)
+        now = alpha_bar[time]
+        then = alpha_bar[times[i + 1]] if i + 1 < steps else 1.0
+        x_0 = (x - np.sqrt(1 - now) * noise) / np.sqrt(now)
+        x = np.sqrt(then) * x_0 + np.sqrt(1 - then) * noise
+    assert ours.abs().max() > 1.5  # Nothing was clipped.
+    assert (ours - x).abs().max() / x.abs().max() < 1e-3

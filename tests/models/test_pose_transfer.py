@@ -182,6 +182,6 @@ def test_a_folder_without_a_configuration_is_refused(tmp_path):
 def test_the_saved_configuration_is_plain_text(model, tmp_path):
     model.save_pretrained(tmp_path)
     assert "image_size" in (tmp_path / "config.yaml").read_text()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "model.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "config.yaml", "model.safetensors"]
     header = (tmp_path / "model.safetensors").read_bytes()
     assert "denoiser.stem.weight" in json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])

@@ -1,0 +1,104 @@
+"""Where weights come from: a checkpoint folder, the Hugging Face hub, or a file of the authors' release.
+
+    FOLDER/
+        config.yaml        the whole experiment
+        model.safetensors  the weights
+        README.md          what they are, for a reader: the model card
+"""
+
+import logging
+import re
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from config.errors import InputError
+from config.load import load_config
+from config.schema import Config
+from data.files import write_whole
+from models.release.convert import from_release, read_release
+from models.state_dict import check_names_and_shapes, warn_of_nonfinite
+
+CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.yaml", "model.safetensors", "README.md"
+
+logger = logging.getLogger(__name__)
+
+
+def fetch(name, **hub):
+    """The local path of a checkpoint, a folder or a release file: `name` itself, or the copy of the hub's "user/name".
+
+    hub: options of huggingface_hub.snapshot_download, such as revision and token. Raises InputError.
+    """
+    path = Path(name)
+    if path.exists():
+        return path.parent if path.name in (CONFIG_FILE, WEIGHTS_FILE) else path
+    # A name with a folder of that user's name here is a path mistyped, and not worth asking the network.
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) or path.parent.exists():
+        raise InputError(f"{name}: no such checkpoint, neither folder nor file.")
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], **hub))
+    except (OSError, ValueError, HfHubHTTPError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{name}: not here, and not to be had from the Hugging Face hub ({reason}).") from error
+
+
+def read_config(path):
+    """The experiment that a checkpoint belongs to; a release file belongs to the paper's."""
+    path = Path(path)
+    return Config() if path.is_file() else load_config(path / CONFIG_FILE)
+
+
+def weights_file(path):
+    """The file that holds a checkpoint's weights."""
+    path = Path(path)
+    return path if path.is_file() else path / WEIGHTS_FILE
+
+
+def load_weights(model, path, assign=False):
+    """Fill a model from a checkpoint folder or a release file.
+
+    assign: take the tensors as they are, memory mapped, instead of copying them: for a model made without memory.
+    Raises InputError that lists names and shapes that do not agree.
+    """
+    own, file = model.state_dict(), weights_file(path)
+    weights = _read_safetensors(file, own) if file.name == WEIGHTS_FILE else _convert(file, own)
+    model.load_state_dict(weights, assign=assign)
+
+
+def _read_safetensors(path, own):
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a checkpoint folder holds {CONFIG_FILE} and {WEIGHTS_FILE}.")
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error}).") from error
+    shapes = {name: tensor.shape for name, tensor in own.items()}
+    check_names_and_shapes(weights, shapes, path, f"the architecture that {CONFIG_FILE} says")
+    warn_of_nonfinite(weights, path)
+    return {name: tensor.to(own[name].dtype) for name, tensor in weights.items()}
+
+
+def _convert(path, own):
+    release = read_release(path)
+    weights = from_release(release, own)
+    logger.warning(
+        "%s: the release's form, converted in memory (its %s weights); scripts/convert_checkpoint.py does it for good.",
+        path, release.kind,
+    )  # fmt: skip
+    return weights
+
+
+def save_tensors(tensors, path):
+    """Write a safetensors file, whole or not at all. Raises InputError where writing fails."""
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+    def write(file):
+        try:
+            save_file(tensors, file.name, {"format": "pt"})
+        except SafetensorError as error:
+            raise OSError(error) from error
+
+    write_whole(path, write)

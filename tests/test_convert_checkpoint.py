@@ -1,0 +1,141 @@
+"""scripts/convert_checkpoint.py and test.py on files of the release's form and size, as they are called."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from config.load import load_config
+from config.schema import Config, ModelConfig
+from data.dataset import TestPairs
+from data.pairs import result_name
+from models.pose_transfer import PoseTransferModel
+from models.release.convert import to_release
+from models.release.names import USED
+from models.torch_file import read_torch_file
+from tests.processes import run
+from tests.release import hollow_weights, write_release
+
+WEIGHTS_BYTES = 4 * 175_041_364
+
+
+@pytest.fixture(scope="module")
+def release_file(tmp_path_factory):
+    """A file of the release's form with random weights, and others under "model"."""
+    own = PoseTransferModel.empty(ModelConfig()).state_dict()
+    torch.manual_seed(0)
+    weights = {name: 0.02 * torch.randn(value.shape) for name, value in own.items()}
+    ema = to_release({name: tensor.to(own[name].dtype) for name, tensor in weights.items()})
+    path = write_release(tmp_path_factory.mktemp("release") / "release.pt", ema, hollow_weights())
+    yield path
+    shutil.rmtree(path.parent)
+
+
+@pytest.fixture(scope="module")
+def folder(release_file):
+    """What it is converted to."""
+    run("scripts/convert_checkpoint.py", release_file, "--out", release_file.parent / "folder")
+    return release_file.parent / "folder"
+
+
+def convert(*words, check=True):
+    return run("scripts/convert_checkpoint.py", *words, check=check)
+
+
+def test_a_release_file_becomes_a_folder_with_configuration_weights_and_card(folder):
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.yaml", "model.safetensors"]
+    assert load_config(folder / "config.yaml") == Config()
+    card = (folder / "README.md").read_text()
+    for words in ("175,041,364", "256 x 256", "`release.pt`", "its `ema`", "DeepFashion", "Not measured", "Apache-2.0"):
+        assert words in card
+
+
+def test_the_folder_and_the_file_itself_give_the_same_model(folder, release_file, caplog):
+    converted = PoseTransferModel.from_pretrained(folder)
+    assert caplog.text == ""
+    direct = PoseTransferModel.from_pretrained(release_file)
+    assert f"{release_file}: the release's form, converted in memory (its ema weights)" in caplog.text
+    assert direct.experiment == converted.experiment == Config()
+    weights = read_torch_file(release_file)[0]["ema"]
+    for name, tensor in converted.state_dict().items():
+        assert torch.equal(tensor, direct.state_dict()[name]), name
+        assert torch.equal(tensor, torch.cat([weights[part] for part in USED[name]]) if len(USED[name]) > 1 else
+                           weights[USED[name][0]]), name  # fmt: skip
+
+
+def test_the_way_back_gives_the_used_tensors_unchanged(folder, release_file, tmp_path):
+    convert(folder, "--to-release", "--out", tmp_path / "back.pt")
+    back, first = read_torch_file(tmp_path / "back.pt")[0], read_torch_file(release_file)[0]["ema"]
+    assert back["ema"].keys() == back["model"].keys() == first.keys()
+    assert all(back["ema"][name].shape == first[name].shape for name in first)
+    assert all(torch.equal(back["ema"][name], first[name]) for names in USED.values() for name in names)
+    (tmp_path / "back.pt").unlink()
+
+
+def test_the_summary_names_what_is_used_and_what_is_not(release_file, tmp_path):
+    done = convert(release_file, "--weights", "model", "--out", tmp_path / "out")
+    for words in ("1,188 tensors under 'model'", "980 used: 175,041,364 parameters", "98 without effect",
+                  "38 without effect", "68 without effect", "4 without effect", "ema, scheduler, conf",
+                  "authors_config.DiffusionConfig"):  # fmt: skip
+        assert words in done.stdout
+    weights = load_file(tmp_path / "out" / "model.safetensors")
+    assert not any(tensor.any() for tensor in weights.values())  # The file's "model" is all zero.
+    assert "without moving average" in (tmp_path / "out" / "README.md").read_text()
+    shutil.rmtree(tmp_path / "out")
+
+
+def test_loading_takes_little_more_memory_than_the_weights(folder, release_file):
+    code = """if True:
+        import sys
+        from models.pose_transfer import PoseTransferModel
+        def kib(field):
+            return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field))
+        before = kib("VmHWM")
+        model = PoseTransferModel.from_pretrained(sys.argv[1])
+        total = sum(float(parameter.sum()) for parameter in model.parameters())
+        print(1024 * (kib("VmHWM") - before))
+    """
+    for path in (folder, release_file):
+        assert 0.9 * WEIGHTS_BYTES < int(run("-c", code, path).stdout) < 1.3 * WEIGHTS_BYTES, path
+
+
+def test_test_py_draws_with_a_release_file_as_with_its_folder(folder, release_file, people, tmp_path):
+    flags = ("--data", people / "root", "--sampler", "dpm++", "--steps", 1, "--limit", 1)
+    pictures = []
+    for checkpoint in (folder, release_file):
+        out = tmp_path / checkpoint.name
+        done = run("test.py", "--checkpoint", checkpoint, "--out", out, *flags)
+        name = result_name(*TestPairs(people / "root", (256, 256), targets=False).pairs[0])
+        pictures.append((out / name).read_bytes())
+        assert ("converted in memory" in done.stderr) == (checkpoint == release_file)
+        assert json.loads((out / "settings.json").read_text())["guidance"] == 2
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        (["{}/nowhere.pt", "--out", "{}/out"], "{}/nowhere.pt: "),
+        (["{}/photo.pt", "--out", "{}/out"], "{}/photo.pt: expected a checkpoint"),
+        (["{}/small.pt", "--out", "{}/out"], "{}/small.pt: expected the network of the release"),
+        (["{}/small.pt", "--out", "{}/photo.pt"], "{}/photo.pt: is there already"),
+        (["{}/small.pt", "--out", "{}"], "{}: is there already"),
+        (["{}/small.pt", "--out", "{}/photo.pt/out"], "{}/photo.pt/out: could not be written"),
+        (["{}/tiny", "--to-release", "--out", "{}/out"], "{}/tiny: has no form in the release"),
+        (["{}/tiny", "--to-release", "--out", "{}/out", "--weights", "ema"], "--weights: goes with"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_by_its_own_name_and_leaves_nothing(experiment, tmp_path, words, start):
+    PoseTransferModel(experiment.model).save_pretrained(tmp_path / "tiny")
+    (tmp_path / "photo.pt").write_bytes(b"\xff\xd8\xff\xe0")
+    write_release(tmp_path / "small.pt", {"a": torch.zeros(1)})
+    before = sorted(tmp_path.iterdir())
+    done = convert(*(word.format(tmp_path) for word in words), check=False)
+    if "photo.pt/out" in start:
+        start = "{}/small.pt: "  # Weights are looked at before anything is written.
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: " + start.format(tmp_path))
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
