@@ -54,10 +54,10 @@ def test_the_scale_of_half_precision_comes_back(state, experiment, tmp_path):
     assert json.loads((folder / "state.json").read_text())["scaler"]["scale"] == 1234.0
 
 
-@pytest.mark.parametrize("size", [10, 5000, 1_000_000])  # Full at the configuration, the card, the weights.
-def test_a_checkpoint_that_cannot_be_written_leaves_nothing_and_the_earlier_ones(state, experiment, tmp_path, size):
-    save(state, experiment, tmp_path, 1)
-    with files_end_at(size), pytest.raises(InputError, match=r"step_00000002: could not be written .*earlier"):
+@pytest.mark.parametrize("name", ["config.yaml", "model.safetensors", "training.safetensors"])
+def test_a_checkpoint_that_cannot_be_written_leaves_nothing_and_the_earlier_ones(state, experiment, tmp_path, name):
+    size = (save(state, experiment, tmp_path, 1) / name).stat().st_size
+    with files_end_at(size - 1), pytest.raises(InputError, match=r"step_00000002: could not be written .*earlier"):
         save(state, experiment, tmp_path, 2)
     assert checkpoint_steps(tmp_path) == [1]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000001"]
