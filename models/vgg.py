@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from config.errors import InputError
+from models.torch_file import read_torch_file
 
 FILE_NAME = "vgg19-dcbb9e9d.pth"
 PLAN = [64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", 512, 512, 512, 512, "pool", 512, 512, 512, 512]
@@ -39,7 +40,7 @@ class VGG19Features(nn.Module):
                 "or set loss.features=pixels."
             )
         try:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
+            weights, _ = read_torch_file(path)
             weights = {name: tensor for name, tensor in weights.items() if name.startswith("features.")}
             self.load_state_dict(weights)
         except Exception as error:
