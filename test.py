@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from config.checks import SAMPLERS, validate_sampling
 from config.errors import InputError, command
-from config.flags import number, whole
+from config.flags import Parser, number, whole
 from data.dataset import TestPairs
 from data.files import write_whole
 from data.images import to_image
@@ -67,8 +67,8 @@ def main():
 
 def parse_args():
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", required=True, help="a checkpoint or run folder, or a file of the release")
+    parser = Parser(__doc__)
+    parser.add_argument("--checkpoint", required=True, help="a checkpoint or run folder, a release file, or user/name")
     parser.add_argument("--data", required=True, help="the data's root: img/, pose/ and test_pairs.txt")
     parser.add_argument("--out", required=True, help="folder of the pictures")
     parser.add_argument("--sampler", help=f"{', '.join(SAMPLERS)}; default: as the checkpoint's config.yaml says")
@@ -106,7 +106,7 @@ def claim_folder(path, settings, state):
     if state.is_main_process:
         others = changed_settings(note, settings)
         if others:
-            raise InputError(f"{path}: holds pictures drawn with another {', '.join(others)}; name another --out.")
+            raise InputError(f"{path}: holds pictures of other settings ({', '.join(others)}); name another --out.")
         text = json.dumps(settings, indent=2) + "\n"
         write_whole(note, lambda file: file.write(text.encode()))
     state.wait_for_everyone()

@@ -5,9 +5,9 @@
 The same command resumes from the newest checkpoint of `training.output`. `torchrun` starts it on several processes.
 """
 
-import argparse
 
 from config.errors import command
+from config.flags import Parser
 from config.load import load_config
 from diffusion.trainer import Trainer
 
@@ -15,7 +15,7 @@ from diffusion.trainer import Trainer
 @command
 def main():
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("config", help="a YAML file of config/")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings to change, e.g. training.seed=1")
     args = parser.parse_args()

@@ -6,7 +6,6 @@ Random weights, random inputs, config/deepfashion_256.yaml with pixels in place 
 resident memory of each, measured in a process of its own.
 """
 
-import argparse
 import multiprocessing
 import resource
 import sys
@@ -17,6 +16,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from config.errors import command
+from config.flags import Parser, whole
 from config.load import load_config
 from diffusion.gaussian import STEPS, GaussianDiffusion
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
@@ -26,10 +27,11 @@ from models.pose_transfer import PoseTransferModel
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "deepfashion_256.yaml"
 
 
+@command
 def main():
     """Measure one after the other and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=50, help="DDIM steps of the picture, two network calls each")
+    parser = Parser(__doc__)
+    parser.add_argument("--steps", type=whole("--steps", 1, 1000), default=50, help="of DDIM, two network calls each")
     args = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     for measured, what in ((training_step, ()), (picture, (args.steps,))):

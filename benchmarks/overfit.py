@@ -6,7 +6,6 @@ ROOT has the layout of the README's data section; a few photos of one person are
 leaves scores, pictures and a grid with flows and masks in the output folder. About 12 minutes on two cores.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.errors import command
+from config.flags import Parser
 from data.pairs import read_pairs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -28,7 +28,7 @@ SETTINGS = (
 @command
 def main():
     """Run the five programs, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--data", required=True, help="the data's root")
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings to change")

@@ -11,7 +11,7 @@ class InputError(Exception):
 def command(main):
     """Decorate a command line's `main`: an InputError ends the program with its sentence on stderr and exit code 2.
 
-    Ctrl-C ends it with exit code 130.
+    So does a file that the system does not let it reach. Ctrl-C ends it with exit code 130.
     """
 
     @functools.wraps(main)
@@ -20,6 +20,11 @@ def command(main):
             return main(*args, **kwargs)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
             sys.exit(2)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

@@ -1,9 +1,25 @@
-"""Types of command line flags. What does not fit ends the program with a sentence that begins with the flag."""
+"""The command line: a parser, and types of flags. What does not fit is told in a sentence that begins with the flag."""
 
+import argparse
 import math
 import re
 
 from config.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, with a program's docstring as its description, and with an InputError for what it cannot use."""
+
+    def __init__(self, description, **options):
+        super().__init__(
+            description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
+        )
+
+    def error(self, message):
+        message = re.sub(r"^argument (?:.*/)?([^:/]+):", r"\1:", message)
+        message = re.sub(r"^the following arguments are required: (.*)", r"\1: required, and not given", message)
+        message = re.sub(r"^unrecognized arguments: (.*)", r"\1: not known; --help lists the flags", message)
+        raise InputError(message)
 
 
 def whole(flag, least, most=None):

@@ -23,7 +23,8 @@ def write_whole(path, write):
         with open(partial, "wb") as file:
             write(file)
             file.flush()
-            os.fsync(file.fileno())
+            os.chmod(partial, os.fstat(file.fileno()).st_mode)  # Some writers put a file of their own in its place.
+        _sync(partial)
         os.replace(partial, path)
     except OSError as error:
         raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
@@ -49,7 +50,8 @@ def whole_folder(path):
         os.replace(partial, path)
         _sync(path.parent)
     except (OSError, InputError) as error:
-        raise InputError(f"{path}: could not be written ({getattr(error, 'strerror', None) or error})") from error
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error  # Without the path of a file within.
+        raise InputError(f"{path}: could not be written ({getattr(cause, 'strerror', None) or cause})") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

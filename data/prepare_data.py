@@ -6,7 +6,6 @@ The data base is the folder OUT/HEIGHT-WIDTH. It appears under that name when it
 goes on from an interrupted run, or adds the images of pair files that have grown.
 """
 
-import argparse
 import io
 import itertools
 import multiprocessing
@@ -24,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tqdm import tqdm
 
 from config.errors import InputError, command
-from config.flags import size, whole
+from config.flags import Parser, size, whole
 from data.images import read_rgb, squeeze
 from data.pairs import lmdb_key, read_pairs
 from data.store import StoreWriter
@@ -57,7 +56,7 @@ def main(arguments=None):
 
 
 def _parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--root", required=True, help="holds img/, train_pairs.txt and test_pairs.txt")
     parser.add_argument("--out", required=True, help="where the data base goes")
     parser.add_argument("--size", type=size("--size"), default=(256, 256), help="height x width (default: 256x256)")

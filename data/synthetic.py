@@ -6,7 +6,6 @@ ROOT/synthetic.json keeps the arguments: from them `pair_flow` derives the true 
 run with the same arguments keeps the images that are there and draws the rest.
 """
 
-import argparse
 import itertools
 import json
 import multiprocessing
@@ -24,7 +23,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.errors import InputError, command
-from config.flags import size, whole
+from config.flags import Parser, size, whole
 from data.figure.flow import true_flow
 from data.figure.identity import identity
 from data.figure.picture import picture
@@ -176,7 +175,7 @@ def _write_pairs(root, identities, poses, seed, present):
 @command
 def main(arguments=None):
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--identities", type=whole("--identities", 1, 10**6), default=120, help="number of people")
     parser.add_argument("--poses", type=whole("--poses", 2, len(VIEWS)), default=5, help="images of each")

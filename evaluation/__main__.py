@@ -4,7 +4,6 @@ Prints SSIM, PSNR and L1, of the pictures and of the source photos taken as they
 saves them with their settings as JSON.
 """
 
-import argparse
 import json
 import math
 import os
@@ -13,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from config.errors import InputError, command
-from config.flags import size, whole
+from config.flags import Parser, size, whole
 from data.files import write_whole
 from evaluation.compare import SSIM_SETTINGS, mean
 from evaluation.results import find_results, score_results
@@ -36,7 +35,7 @@ def main(arguments=None):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m evaluation", description="Score generated test pictures.")
+    parser = Parser("Score generated test pictures.", prog="python -m evaluation")
     parser.add_argument("--generated", required=True, metavar="DIR", help="what test.py wrote")
     parser.add_argument("--data", required=True, metavar="ROOT", help="holds img/ and test_pairs.txt")
     parser.add_argument("--size", type=size("--size"), metavar="HxW", help="refuse results of another size than this")

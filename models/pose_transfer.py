@@ -68,8 +68,8 @@ class PoseTransferModel(
     def save_pretrained(self, folder, config=None, model_card_kwargs=None):
         """Write config.yaml, model.safetensors and, unless there is one, the model card README.md.
 
-        config: the whole experiment, if it is not the model's own. model_card_kwargs: "origin", a paragraph that says
-        where the weights come from. Raises InputError where writing fails.
+        config: the whole experiment, if it is not the model's own. model_card_kwargs: paragraphs of the card, "origin"
+        (where the weights come from) and "licence". Raises InputError where writing fails.
         """
         folder, config = Path(folder), config or self.experiment
         write_whole(folder / CONFIG_FILE, lambda file: file.write(to_yaml(config).encode()))
@@ -77,7 +77,7 @@ class PoseTransferModel(
         if not (folder / CARD_FILE).exists():
             parameters = sum(parameter.numel() for parameter in self.parameters())
             card = self.generate_model_card(config=config, parameters=parameters, **(model_card_kwargs or {}))
-            write_whole(folder / CARD_FILE, lambda file: file.write(str(card).encode()))
+            write_whole(folder / CARD_FILE, lambda file: file.write(f"{card}\n".encode()))
 
     @classmethod
     def from_pretrained(cls, name, **hub):

@@ -20,7 +20,7 @@ from config.load import load_config
 from config.schema import Config
 from data.files import write_whole
 from models.release.convert import from_release, read_release
-from models.state_dict import check_names_and_shapes, warn_of_nonfinite
+from models.state_dict import check_tensors, warn_of_nonfinite
 
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.yaml", "model.safetensors", "README.md"
 
@@ -75,10 +75,10 @@ def _read_safetensors(path, own):
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not a whole safetensors file ({error}).") from error
-    shapes = {name: tensor.shape for name, tensor in own.items()}
-    check_names_and_shapes(weights, shapes, path, f"the architecture that {CONFIG_FILE} says")
+    check_tensors(weights, own, path, f"the architecture that {CONFIG_FILE} says")
+    weights = {name: tensor.to(own[name].dtype) for name, tensor in weights.items()}
     warn_of_nonfinite(weights, path)
-    return {name: tensor.to(own[name].dtype) for name, tensor in weights.items()}
+    return weights
 
 
 def _convert(path, own):

@@ -11,21 +11,29 @@ SHOWN = 3  # Names in a message.
 logger = logging.getLogger(__name__)
 
 
-def check_names_and_shapes(tensors, shapes, path, expected, optional=()):
-    """Raise InputError, beginning with `path`, unless `tensors` are those of `shapes`, both by name.
+def check_tensors(tensors, like, path, expected, optional=()):
+    """Raise InputError, beginning with `path`, unless `tensors` have the names, shapes and kinds of those in `like`.
 
+    Both are name -> tensor; those of `like` need no memory. A kind is floating point or integer, of any precision.
     expected: what the file should hold, for the message. optional: names that may be missing.
     """
-    faults = [f"{name} is missing" for name in shapes if name not in tensors and name not in optional]
-    faults += [f"{name} is unknown" for name in tensors if name not in shapes]
+    faults = [f"{name} is missing" for name in like if name not in tensors and name not in optional]
+    faults += [f"{name} is unknown" for name in tensors if name not in like]
     for name, tensor in tensors.items():
-        if not (torch.is_tensor(tensor) and tensor.layout is torch.strided):
+        if not is_plain(tensor):
             faults.append(f"{name} is no plain tensor")
-        elif name in shapes and tensor.shape != tuple(shapes[name]):
-            faults.append(f"{name} is {tuple(tensor.shape)}, not {tuple(shapes[name])}")
+        elif name in like and tensor.shape != like[name].shape:
+            faults.append(f"{name} is {tuple(tensor.shape)}, not {tuple(like[name].shape)}")
+        elif name in like and tensor.is_floating_point() != like[name].is_floating_point():
+            faults.append(f"{name} is of {tensor.dtype}, not {like[name].dtype}")
     if faults:
         more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise InputError(f"{path}: expected {expected}; {'; '.join(faults[:SHOWN])}{more}.")
+        raise InputError(f"{path}: expected {expected}; {'; '.join(faults[:SHOWN])}{more}")
+
+
+def is_plain(value):
+    """Whether a value is a dense tensor in memory."""
+    return torch.is_tensor(value) and value.layout is torch.strided and value.device.type == "cpu"
 
 
 def warn_of_nonfinite(tensors, path):

@@ -6,6 +6,7 @@ more than that, a call of a function, is refused.
 """
 
 import _compat_pickle
+import pickle
 import pickletools
 import sys
 import zipfile
@@ -19,8 +20,10 @@ from config.errors import InputError
 OTHER_FILES = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG": "a PNG image",
+    b"\x1f\x8b": "a packed archive; if the checkpoint is in it, unpack it",
     b"<": "a web page, which a download service may send instead of the file",
     b"version https://git-lfs": "a pointer of Git LFS; `git lfs pull` fetches the file itself",
+    b"\x80": "another kind of pickle",
 }
 # Python's own classes whose objects are data, as pickles write them: a call.
 DATA_CLASSES = {
@@ -63,9 +66,9 @@ def read_torch_file(path):
 
 
 def _reason(error):
-    """An error in one line; torch wraps the unpickler's in advice to trust the file."""
-    lines = str(error).removesuffix(".").splitlines() or [type(error).__name__]
-    return next((line.split("error: ", 1)[1] for line in lines if "WeightsUnpickler error: " in line), lines[0])
+    """An error in one line. torch puts the unpickler's between advice to trust the file and a link."""
+    text = str(error).split("WeightsUnpickler error: ")[-1].strip() or type(error).__name__
+    return text.splitlines()[0].removesuffix(".")
 
 
 def is_archive(path):
@@ -77,10 +80,14 @@ def is_archive(path):
         with open(path, "rb") as file:
             start = file.read(64)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+        folder = "; a folder needs no conversion" if path.is_dir() else ""
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}){folder}") from error
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
         return start.startswith(b"PK")
-    found = next((text for mark, text in OTHER_FILES.items() if start.startswith(mark)), "something else")
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    found = next((name for mark, name in OTHER_FILES.items() if text.startswith(mark)), "something else")
+    if start[8:9] == b"{":
+        found = "a safetensors file; name the folder that it lies in with its config.yaml"
     raise InputError(f"{path}: expected a checkpoint, a file of torch.save; it is {found if start else 'empty'}")
 
 
@@ -91,11 +98,11 @@ def _check_archive(path):
             entries = archive.infolist()
             names = {entry.filename.split("/", 1)[-1] for entry in entries}
             if "data.pkl" not in names or "constants.pkl" in names:
-                other = "a TorchScript program" if "constants.pkl" in names else "another zip archive"
+                other = "a TorchScript program" if "constants.pkl" in names else OTHER_FILES[b"\x1f\x8b"]
                 raise InputError(f"{path}: expected a checkpoint, a file of torch.save; it is {other}")
             damaged = archive.testzip()
     except zipfile.BadZipFile as error:
-        raise InputError(f"{path}: damaged or cut short, so that it cannot be read ({error})") from error
+        raise InputError(f"{path}: cut short or damaged, and to be fetched again ({error})") from error
     if damaged:
         raise InputError(f"{path}: damaged: its part {damaged!r} is not what was written")
     return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
@@ -115,6 +122,8 @@ def _names_in(path, archive):
 def _names_in_pickle(file):
     names = {}
     for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name == "PROTO" and argument > 2:
+            raise pickle.UnpicklingError(f"it is pickled by protocol {argument}, and torch.save does by 2")
         if opcode.name == "GLOBAL":
             module, name = argument.split(" ", 1)
             new_module, new_name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
@@ -138,6 +147,7 @@ def _stand_in(path, name, unread):
         def __setstate__(self, state):
             pass
 
+    StandIn.__name__ = name
     if name.split(".")[0] in ("os", "posix", "nt", "sys"):  # The unpickler stops at these in words of its own.
         raise _refusal(path, name)
     return StandIn

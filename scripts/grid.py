@@ -4,7 +4,6 @@
         --out grid.png
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.errors import command
-from config.flags import whole
+from config.flags import Parser, whole
 from data.dataset import TestPairs
 from data.files import write_whole
 from data.images import read_rgb, to_tensor
@@ -25,7 +24,7 @@ from models.pose_transfer import PoseTransferModel
 @command
 def main():
     """Parse the command line and write the grid."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(__doc__)
     parser.add_argument("--checkpoint", required=True, help="what test.py was given")
     parser.add_argument("--data", required=True, help="the data's root, with the target images")
     parser.add_argument("--generated", required=True, help="what test.py wrote")

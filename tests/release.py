@@ -14,7 +14,10 @@ def hollow_weights():
     """All tensors of the release by name, in their shapes, each with the memory of one number."""
     used, unused = release_shapes(PoseTransferModel.empty(ModelConfig()).state_dict())
     shapes = used | {name: shape for group in unused.values() for name, shape in group.items()}
-    return {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
+    return {
+        name: torch.zeros((), dtype=torch.int64 if name.endswith("num_batches_tracked") else None).expand(shape)
+        for name, shape in shapes.items()
+    }
 
 
 def write_release(path, ema, model=None):

@@ -74,9 +74,23 @@ def test_the_way_back_gives_the_used_tensors_unchanged(folder, release_file, tmp
     (tmp_path / "back.pt").unlink()
 
 
+def test_a_full_disk_leaves_nothing_on_the_way_back(folder, tmp_path):
+    code = """if True:
+        import sys
+        from scripts import convert_checkpoint
+        from tests.disk import files_end_at
+        with files_end_at(100_000_000):
+            convert_checkpoint.main()
+    """
+    done = run("-c", code, folder, "--to-release", "--out", tmp_path / "back.pt", check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path}/back.pt: could not be written (")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_summary_names_what_is_used_and_what_is_not(release_file, tmp_path):
     done = convert(release_file, "--weights", "model", "--out", tmp_path / "out")
-    for words in ("1,188 tensors under 'model'", "980 used: 175,041,364 parameters", "98 without effect",
+    for words in ("1,188 tensors, its `model`", "980 used: 175,041,364 parameters", "98 without effect",
                   "38 without effect", "68 without effect", "4 without effect", "ema, scheduler, conf",
                   "authors_config.DiffusionConfig"):  # fmt: skip
         assert words in done.stdout
@@ -123,6 +137,10 @@ def test_test_py_draws_with_a_release_file_as_with_its_folder(folder, release_fi
         (["{}/small.pt", "--out", "{}/photo.pt"], "{}/photo.pt: is there already"),
         (["{}/small.pt", "--out", "{}"], "{}: is there already"),
         (["{}/small.pt", "--out", "{}/photo.pt/out"], "{}/photo.pt/out: could not be written"),
+        (["{}/tiny", "--out", "{}/out"], "{}/tiny: cannot be read"),
+        (["{}/small.pt", "--to-release", "--out", "{}/out"], "{}/small.pt: a file already"),
+        (["{}/small.pt", "--weights", "best", "--out", "{}/out"], "--weights: invalid choice"),
+        (["{}/small.pt", "--out", "{}/" + 300 * "x"], "{}/xxx"),
         (["{}/tiny", "--to-release", "--out", "{}/out"], "{}/tiny: has no form in the release"),
         (["{}/tiny", "--to-release", "--out", "{}/out", "--weights", "ema"], "--weights: goes with"),
     ],

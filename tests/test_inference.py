@@ -75,7 +75,7 @@ def test_pictures_of_other_settings_are_not_mixed(checkpoint, people, tmp_path):
     done = run(*words(checkpoint, people, tmp_path / "a", "--limit", 2, "--seed", 1), check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path / 'a'}: ")
-    assert "another seed;" in done.stderr
+    assert "(seed);" in done.stderr
     (tmp_path / "a" / "settings.json").unlink()
     assert run(*words(checkpoint, people, tmp_path / "a"), check=False).returncode == 2
 

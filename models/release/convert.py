@@ -10,17 +10,16 @@ import torch
 
 from config.errors import InputError
 from models.release.names import USED, unused_tensors
-from models.state_dict import check_names_and_shapes, warn_of_nonfinite
+from models.state_dict import check_tensors, is_plain, warn_of_nonfinite
 from models.torch_file import read_torch_file
 
 # Which program weights come from, by beginnings that their names have; the first of which all are there.
 ORIGINS = {
     "this program's own weights, which are read from their folder": ("denoiser.", "reference_encoder."),
-    "a network wrapped in DataParallel, 'module.' before every name": ("module.",),
     "latent diffusion, such as Stable Diffusion": ("model.diffusion_model.",),
     "a U-Net of diffusers": ("down_blocks.", "up_blocks."),
     "GFLA, which warps and has no diffusion": ("flow_net.", "source.", "target."),
-    "another size or version of the release": ("cct_block.", "flow_net."),
+    "another version of the release": ("cct_block.", "flow_net."),
     "PIDM, which has neither a flow network nor MSFF": ("encoder.", "input_blocks.", "output_blocks."),
     "a plain guided-diffusion U-Net": ("input_blocks.", "output_blocks."),
 }
@@ -32,13 +31,13 @@ class Release:
 
     path: Path
     weights: dict  # The release's names -> tensors, on the CPU and memory mapped.
-    kind: str  # Which weights: "ema", "model", or "bare" where the file holds nothing else.
+    kind: str  # Which weights: "ema", "model", or "only" where the file is one state dict.
     others: list  # The other entries of the file.
     unread: list  # Classes of objects that nothing was made of.
 
 
 def read_release(path, kind="ema"):
-    """The "ema" or "model" weights of a release file, or those of a file that holds one state dict and nothing else.
+    """The "ema" or "model" weights of a release file, or those of a file that is one state dict.
 
     Nothing in the file is executed. Raises InputError; the names and shapes are not looked at here.
     """
@@ -46,11 +45,13 @@ def read_release(path, kind="ema"):
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a dictionary with 'ema' and 'model', found {type(content).__name__}")
     if isinstance(content.get(kind), dict):
-        return Release(Path(path), content[kind], kind, [name for name in content if name != kind], unread)
-    if content and all(isinstance(name, str) and torch.is_tensor(tensor) for name, tensor in content.items()):
-        return Release(Path(path), content, "bare", [], unread)
-    found = ", ".join(map(str, list(content)[:6])) or "nothing"
-    raise InputError(f"{path}: expected a dictionary of tensors under {kind!r}, as the release writes; found {found}")
+        return Release(Path(path), _unwrapped(content[kind]), kind, [name for name in content if name != kind], unread)
+    if content and all(torch.is_tensor(tensor) for tensor in content.values()):
+        return Release(Path(path), _unwrapped(content), "only", [], unread)
+    found = ", ".join(f"{name!r} ({type(value).__name__})" for name, value in list(content.items())[:6]) or "nothing"
+    others = [other for other in ("ema", "model") if isinstance(content.get(other), dict)]
+    hint = f"; --weights {others[0]} of scripts/convert_checkpoint.py takes those" if others else ""
+    raise InputError(f"{path}: expected a dictionary of tensors under {kind!r}; found {found}{hint}")
 
 
 def from_release(release, own):
@@ -60,13 +61,14 @@ def from_release(release, own):
     Raises InputError if a tensor is missing, unknown or of another shape.
     """
     used, unused = release_shapes(own)
-    unused = {name: shape for group in unused.values() for name, shape in group.items()}
-    expected = f"the network of the release (this looks like {looks_like(release.weights)})"
-    check_names_and_shapes(release.weights, used | unused, release.path, expected, optional=unused)
-    warn_of_nonfinite({name: release.weights[name] for name in used}, release.path)
-    return {
-        ours: _stack([release.weights[name] for name in theirs]).to(own[ours].dtype) for ours, theirs in USED.items()
-    }
+    optional = {name: shape for group in unused.values() for name, shape in group.items()}
+    like = {name: torch.empty(shape, device="meta") for name, shape in (used | optional).items()}
+    like |= {name: own[ours] for ours, (name, *others) in USED.items() if not others}
+    expected = f"the network of the release (this looks like {looks_like(release.weights, like)})"
+    check_tensors(release.weights, like, release.path, expected, optional)
+    theirs = {name: release.weights[name].to(own[ours].dtype) for ours, names in USED.items() for name in names}
+    warn_of_nonfinite(theirs, release.path)
+    return {ours: _stack([theirs[name] for name in names]) for ours, names in USED.items()}
 
 
 def to_release(weights):
@@ -94,12 +96,22 @@ def release_shapes(own):
     return used, unused_tensors(used)
 
 
-def looks_like(names):
-    """Words for the program that tensors of such names come from."""
+def looks_like(weights, like):
+    """Words for the program that tensors come from; `like` are those of the release, both by name."""
+    as_there = [name for name in like if is_plain(weights.get(name)) and weights[name].shape == like[name].shape]
+    if len(as_there) > 0.9 * len(USED):
+        return "the release, changed"
     for origin, beginnings in ORIGINS.items():
-        if all(any(str(name).startswith(beginning) for name in names) for beginning in beginnings):
+        if all(any(str(name).startswith(beginning) for name in weights) for beginning in beginnings):
             return origin
     return "no network that is known here"
+
+
+def _unwrapped(weights):
+    """Without the "module." that DataParallel puts before every name."""
+    if all(isinstance(name, str) and name.startswith("module.") for name in weights):
+        return {name.removeprefix("module."): tensor for name, tensor in weights.items()}
+    return weights
 
 
 def _stack(parts):

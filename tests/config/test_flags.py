@@ -1,7 +1,7 @@
 import pytest
 
 from config.errors import InputError
-from config.flags import number, size, whole
+from config.flags import Parser, number, size, whole
 
 
 def test_flags_that_fit_are_read():
@@ -27,3 +27,21 @@ def test_sizes_that_do_not_fit_are_refused_by_their_flag(text):
 def test_quantities_that_do_not_fit_are_refused_by_their_flag(text):
     with pytest.raises(InputError, match=r"^--guidance: expected a number, 0 or more, got"):
         number("--guidance", 0)(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--kind", "c"], "--kind: invalid choice: 'c'"),
+        ([], "--kind: required, and not given"),
+        (["--kind", "a", "--more"], "--more: not known; --help lists the flags"),
+        (["--kind"], "--kind: expected one argument"),
+        (["--kin", "a"], "--kind: required"),
+    ],
+)
+def test_a_command_line_that_does_not_fit_is_told_by_the_flag_at_fault(words, message):
+    parser = Parser("What it does.")
+    parser.add_argument("--kind", choices=("a", "b"), required=True)
+    with pytest.raises(InputError) as caught:
+        parser.parse_args(words)
+    assert str(caught.value).startswith(message)

@@ -74,3 +74,16 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(InputError, match="could not be written"), whole_folder(tmp_path / "full"):
         pass
     assert (tmp_path / "full" / "mine").exists()
+
+
+def test_files_may_be_read_by_whom_the_umask_lets_even_where_a_writer_replaces_them(tmp_path):
+    def replace(file):
+        other = tmp_path / "other"
+        other.write_bytes(b"all of it")
+        other.chmod(0o600)
+        other.rename(file.name)
+
+    write_whole(tmp_path / "file", replace)
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "file").read_bytes() == b"all of it"
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -4,6 +4,7 @@ import argparse
 import collections
 import datetime
 import enum
+import gzip
 import importlib
 import os
 import pathlib
@@ -16,6 +17,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 
@@ -161,6 +163,10 @@ def test_what_is_no_checkpoint_is_called_what_it_is(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "picture.pt", format="PNG")
     (tmp_path / "empty.pt").touch()
     (tmp_path / "page.pt").write_text("<!DOCTYPE html><html>Too many downloads</html>")
+    (tmp_path / "marked.pt").write_bytes(b"\xef\xbb\xbf\n <html></html>")
+    (tmp_path / "tensors.pt").write_bytes(safetensors.torch.save(WEIGHTS))
+    (tmp_path / "gzip.pt").write_bytes(gzip.compress(b"weights"))
+    (tmp_path / "pickle.pt").write_bytes(pickle.dumps(1))
     (tmp_path / "pointer.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
     (tmp_path / "text.pt").write_text("weights")
     with zipfile.ZipFile(tmp_path / "zip.pt", "w") as archive:
@@ -173,12 +179,21 @@ def test_what_is_no_checkpoint_is_called_what_it_is(tmp_path):
         "page": "a web page",
         "pointer": "git lfs pull",
         "text": "something else",
-        "zip": "another zip archive",
+        "zip": "unpack it",
+        "marked": "a web page",
+        "tensors": "a safetensors file",
+        "gzip": "unpack it",
+        "pickle": "another kind of pickle",
         "script": "TorchScript",
         "absent": "No such file",
     }.items():
         assert words in refused(tmp_path / f"{name}.pt")
     assert "directory" in refused(tmp_path)
+
+
+def test_a_pickle_of_a_newer_protocol_is_refused_by_it(tmp_path):
+    path = write(tmp_path / "a.pt", WEIGHTS, pickle_protocol=4)
+    assert refused(path).endswith("(it is pickled by protocol 4, and torch.save does by 2)")
 
 
 @pytest.mark.parametrize("zipped", [True, False])

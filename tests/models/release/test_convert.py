@@ -64,10 +64,13 @@ def test_tensors_that_are_missing_unknown_or_of_another_shape_are_named(own):
     assert "extra.weight is unknown" in message(hollow_weights() | {"extra.weight": torch.zeros(1)}, own)
     assert "out.2.bias is (3,), not (6,)" in message(hollow_weights() | {"out.2.bias": torch.zeros(3)}, own)
     assert "out.2.bias is no plain tensor" in message(hollow_weights() | {"out.2.bias": "text"}, own)
+    assert "out.2.bias is no plain tensor" in message(hollow_weights() | {"out.2.bias": torch.zeros(6).to("meta")}, own)
+    assert "out.2.bias is of torch.int32" in message(hollow_weights() | {"out.2.bias": torch.zeros(6).int()}, own)
+    assert "out.2.bias is of torch.complex64" in message(hollow_weights() | {"out.2.bias": torch.zeros(6) * 1j}, own)
     sparse = torch.zeros(6).to_sparse()
     assert "out.2.bias is no plain tensor" in message(hollow_weights() | {"out.2.bias": sparse}, own)
     few = dict(list(hollow_weights().items())[10:])
-    assert "and 7 more." in message(few, own)
+    assert "and 7 more" in message(few, own)
 
 
 def test_a_tensor_without_effect_may_be_missing_but_not_be_another(own):
@@ -82,13 +85,23 @@ def test_the_message_says_which_network_it_looks_like(own):
     pidm = {name: value for name, value in hollow_weights().items()
             if not name.startswith(("flow_net.", "cct_block.")) and ".target." not in name}  # fmt: skip
     assert "PIDM" in message(pidm, own)
-    assert "another size or version of the release" in message({**hollow_weights(), "out.2.bias": torch.ones(1)}, own)
-    assert "GFLA" in looks_like(["flow_net.block0.weight", "source.block0.weight", "target.block0.weight"])
-    assert "Stable Diffusion" in looks_like(["model.diffusion_model.input_blocks.0.0.weight"])
-    assert "diffusers" in looks_like(["down_blocks.0.weight", "up_blocks.0.weight", "conv_in.bias"])
-    assert "DataParallel" in looks_like(["module.out.2.bias"])
-    assert "this program" in looks_like(USED)
-    assert "no network" in looks_like(["a"])
+    assert "the release, changed" in message({**hollow_weights(), "out.2.bias": torch.ones(1)}, own)
+
+    def looks(*names):
+        return looks_like(dict.fromkeys(names, torch.zeros(1)), own)
+
+    assert "another version of the release" in looks("flow_net.block0.weight", "cct_block.norm.weight")
+    assert "GFLA" in looks("flow_net.block0.weight", "source.block0.weight", "target.block0.weight")
+    assert "Stable Diffusion" in looks("model.diffusion_model.input_blocks.0.0.weight")
+    assert "diffusers" in looks("down_blocks.0.weight", "up_blocks.0.weight", "conv_in.bias")
+    assert "guided-diffusion" in looks("input_blocks.0.0.weight", "output_blocks.0.0.weight")
+    assert "this program" in looks(*USED)
+    assert "no network" in looks("a")
+
+
+def test_infinity_that_comes_of_a_narrower_type_is_warned_of(own, caplog):
+    from_release(release(hollow_weights() | {"out.2.bias": torch.full((6,), 1e300, dtype=torch.float64)}), own)
+    assert "NaN or infinity in out.2.bias;" in caplog.text
 
 
 def test_nan_and_infinity_are_warned_of_by_name(own, caplog):
@@ -118,7 +131,18 @@ def test_the_asked_for_weights_of_a_file_are_read_and_the_other_entries_told(tmp
 
 def test_a_file_of_one_state_dict_is_read_as_it_is(tmp_path):
     torch.save({"a": torch.ones(1)}, tmp_path / "a.pt")
-    assert read_release(tmp_path / "a.pt").kind == "bare"
+    assert read_release(tmp_path / "a.pt").kind == "only"
+
+
+def test_names_that_data_parallel_wrapped_are_unwrapped(tmp_path):
+    path = write_release(tmp_path / "a.pt", {"module.a": torch.ones(1), "module.b": torch.ones(1)})
+    assert list(read_release(path).weights) == ["a", "b"]
+
+
+def test_a_file_that_lacks_the_asked_for_weights_says_how_to_take_the_others(tmp_path):
+    torch.save({"model": {"a": torch.ones(1)}, "ema": None}, tmp_path / "a.pt")
+    with pytest.raises(InputError, match=r"found 'model' \(dict\), 'ema' \(NoneType\); --weights model"):
+        read_release(tmp_path / "a.pt")
 
 
 @pytest.mark.parametrize("content", [{}, [1], torch.ones(1), {"model": {}, "ema": 3}, {"state": {"a": torch.ones(1)}}])
