@@ -31,3 +31,9 @@ def command(main):
             sys.exit(130)
 
     return run
+
+
+def printable(name):
+    """A name out of a file as it can stand in a message: as it is, or quoted and cut if it is odd or long."""
+    name = str(name)
+    return name if name.isprintable() and len(name) <= 200 else f"{name!r:.200}"

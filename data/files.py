@@ -15,22 +15,22 @@ def write_whole(path, write):
     Raises InputError, beginning with the path, where that fails; what stood there before then stands there still.
     """
     path = Path(path)
+    # In a folder of its own, for what a writer leaves beside its file.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):  # Of a process that was killed.
-            leftover.unlink(missing_ok=True)
-        with open(partial, "wb") as file:
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial.mkdir(parents=True)
+        with open(partial / path.name, "wb") as file:
             write(file)
             file.flush()
-            os.chmod(partial, os.fstat(file.fileno()).st_mode)  # Some writers put a file of their own in its place.
-        _sync(partial)
-        os.replace(partial, path)
+            os.chmod(file.name, os.fstat(file.fileno()).st_mode)  # Some writers put a file of their own in its place.
+        _sync(partial / path.name)
+        os.replace(partial / path.name, path)
     except OSError as error:
         raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
     finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -39,16 +39,16 @@ def whole_folder(path):
 
     Raises InputError, beginning with the path, where writing fails or something of that name is in the way.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
+    final = Path(os.path.abspath(path))
+    partial = final.with_name(f".{final.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)  # Of a process that was killed.
         partial.mkdir(parents=True)
         yield partial
         for part in [*partial.iterdir(), partial]:
             _sync(part)
-        os.replace(partial, path)
-        _sync(path.parent)
+        os.replace(partial, final)
+        _sync(final.parent)
     except (OSError, InputError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error  # Without the path of a file within.
         raise InputError(f"{path}: could not be written ({getattr(cause, 'strerror', None) or cause})") from error

@@ -30,24 +30,28 @@ TRAINING_FILE, STATE_FILE = "training.safetensors", "state.json"
 def save_checkpoint(run, step, model, ema, optimizer, scaler, config):
     """Write the checkpoint of a step: a folder that is whole, or not there. Raises InputError where that fails."""
     folder = _folder(run, step)
-    training = config.training
-    origin = (
-        f"Trained by this program on the pairs of `{config.data.root}`: {step:,} of {training.steps:,} steps, "
-        f"{training.batch_size} pairs per process and step, each in both directions. These are the moving average of "
-        f"the weights (decay {training.ema_decay})."
-    )
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
     state = {"step": step, "scaler": scaler.state_dict() if scaler else None}
     try:
         with whole_folder(folder) as partial:
-            ema.model.save_pretrained(partial, config, {"origin": origin})
+            ema.model.save_pretrained(partial, config, {"origin": _origin(config, step)})
             save_tensors(tensors, partial / TRAINING_FILE)
             (partial / STATE_FILE).write_text(json.dumps(state))
     except InputError as error:
         raise InputError(f"{error}; earlier checkpoints are whole.") from error
     return folder
+
+
+def _origin(config, step):
+    """Where the weights come from, for the model card."""
+    training = config.training
+    return (
+        f"Trained by this program on the pairs of `{config.data.root}`: {step:,} of {training.steps:,} steps, "
+        f"{training.batch_size} pairs per process and step, each in both directions. These are the moving average of "
+        f"the weights (decay {training.ema_decay})."
+    )
 
 
 def load_checkpoint(folder, model, ema, optimizer, scaler, config):

@@ -16,7 +16,7 @@ from models.pretrained import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, fetch, load_
 from models.reference_encoder import ReferenceEncoder
 from models.unet import UNet
 
-CARD_TEMPLATE = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
+CARD_TEMPLATE = Path(__file__).with_name("model_card.md.jinja").read_text(encoding="utf-8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +72,8 @@ class PoseTransferModel(
         (where the weights come from) and "licence". Raises InputError where writing fails.
         """
         folder, config = Path(folder), config or self.experiment
+        if not isinstance(config, Config):
+            raise TypeError(f"config: expected a config.schema.Config, got {type(config).__name__}")
         write_whole(folder / CONFIG_FILE, lambda file: file.write(to_yaml(config).encode()))
         save_tensors(self.state_dict(), folder / WEIGHTS_FILE)
         if not (folder / CARD_FILE).exists():
@@ -83,7 +85,8 @@ class PoseTransferModel(
     def from_pretrained(cls, name, **hub):
         """The model of a checkpoint folder, of a release file, or of "user/name" on the hub; in eval mode.
 
-        Its weights are memory mapped: read when they are used, and not copied. `experiment` is its whole Config.
+        Its weights are memory mapped, not copied: replace the file, or save over it, but never write into it meanwhile.
+        `experiment` is its whole Config.
         hub: as in huggingface_hub, such as revision, token, cache_dir, local_files_only. Raises InputError.
         """
         path = fetch(name, **hub)
@@ -96,5 +99,5 @@ class PoseTransferModel(
     @classmethod
     def empty(cls, config):
         """A model without memory for its parameters, to be filled by `load_state_dict(.., assign=True)`."""
-        with init_empty_weights():
+        with init_empty_weights(include_buffers=False):
             return cls(config)

@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -40,8 +39,8 @@ def fetch(name, **hub):
         raise InputError(f"{name}: no such checkpoint, neither folder nor file.")
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], **hub))
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # Of the hub, of its HTTP client, of the system.
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(f"{name}: not here, and not to be had from the Hugging Face hub ({reason}).") from error
 
 
@@ -64,7 +63,7 @@ def load_weights(model, path, assign=False):
     Raises InputError that lists names and shapes that do not agree.
     """
     own, file = model.state_dict(), weights_file(path)
-    weights = _read_safetensors(file, own) if file.name == WEIGHTS_FILE else _convert(file, own)
+    weights = _convert(file, own) if Path(path).is_file() else _read_safetensors(file, own)
     model.load_state_dict(weights, assign=assign)
 
 
@@ -93,11 +92,14 @@ def _convert(path, own):
 
 def save_tensors(tensors, path):
     """Write a safetensors file, whole or not at all. Raises InputError where writing fails."""
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    separate = {}
+    for name, tensor in tensors.items():
+        shared = any(tensor.data_ptr() == other.data_ptr() for other in separate.values()) if tensor.numel() else False
+        separate[name] = tensor.clone() if shared else tensor.contiguous()
 
     def write(file):
         try:
-            save_file(tensors, file.name, {"format": "pt"})
+            save_file(separate, file.name, {"format": "pt"})
         except SafetensorError as error:
             raise OSError(error) from error
 

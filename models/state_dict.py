@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from config.errors import InputError
+from config.errors import InputError, printable
 
 SHOWN = 3  # Names in a message.
 
@@ -18,27 +18,37 @@ def check_tensors(tensors, like, path, expected, optional=()):
     expected: what the file should hold, for the message. optional: names that may be missing.
     """
     faults = [f"{name} is missing" for name in like if name not in tensors and name not in optional]
-    faults += [f"{name} is unknown" for name in tensors if name not in like]
+    faults += [f"{printable(name)} is unknown" for name in tensors if name not in like]
     for name, tensor in tensors.items():
+        if name not in like:
+            continue
         if not is_plain(tensor):
             faults.append(f"{name} is no plain tensor")
-        elif name in like and tensor.shape != like[name].shape:
+        elif tensor.shape != like[name].shape:
             faults.append(f"{name} is {tuple(tensor.shape)}, not {tuple(like[name].shape)}")
-        elif name in like and tensor.is_floating_point() != like[name].is_floating_point():
+        elif tensor.is_floating_point() != like[name].is_floating_point():
             faults.append(f"{name} is of {tensor.dtype}, not {like[name].dtype}")
     if faults:
-        more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise InputError(f"{path}: expected {expected}; {'; '.join(faults[:SHOWN])}{more}")
+        raise InputError(f"{path}: expected {expected}; {_first(faults, '; ')}")
 
 
 def is_plain(value):
     """Whether a value is a dense tensor in memory."""
-    return torch.is_tensor(value) and value.layout is torch.strided and value.device.type == "cpu"
+    return (
+        type(value) in (torch.Tensor, torch.nn.Parameter)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not (value.is_quantized or value.is_nested)
+    )
 
 
 def warn_of_nonfinite(tensors, path):
     """Log a warning that names the tensors with NaN or infinity in them."""
-    names = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    names = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if names:
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        logger.warning("%s: NaN or infinity in %s%s; pictures will be of no use.", path, ", ".join(names[:SHOWN]), more)
+        logger.warning("%s: NaN or infinity in %s; pictures will be of no use.", path, _first(names, ", "))
+
+
+def _first(words, separator):
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return separator.join(words[:SHOWN]) + more

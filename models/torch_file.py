@@ -8,13 +8,15 @@ more than that, a call of a function, is refused.
 import _compat_pickle
 import pickle
 import pickletools
+import re
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
 import torch
 
-from config.errors import InputError
+from config.errors import InputError, printable
 
 # What a file may begin with that is no checkpoint, and what it then is.
 OTHER_FILES = {
@@ -25,41 +27,44 @@ OTHER_FILES = {
     b"version https://git-lfs": "a pointer of Git LFS; `git lfs pull` fetches the file itself",
     b"\x80": "another kind of pickle",
 }
-# Python's own classes whose objects are data, as pickles write them: a call.
-DATA_CLASSES = {
-    "builtins.frozenset",
-    "collections.defaultdict",
+# What pickles of Python and NumPy call to make values that are data.
+DATA_MAKERS = {
+    *(f"builtins.{name}" for name in ("bytes", "frozenset", "range", "slice", "type")),
+    *(f"collections.{name}" for name in ("defaultdict", "deque")),
+    *(f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")),
+    *(f"pathlib.{name}" for name in ("PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")),
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
     "copyreg._reconstructor",
-    "datetime.datetime",
-    "pathlib.PosixPath",
-    "pathlib.PurePosixPath",
-    "pathlib.WindowsPath",
-    "numpy.core.multiarray.scalar",
-    "numpy.core.multiarray._reconstruct",
-    "numpy._core.multiarray.scalar",
-    "numpy._core.multiarray._reconstruct",
+    "decimal.Decimal",
+    "fractions.Fraction",
+    "functools.partial",
     "numpy.dtype",
+    "types.SimpleNamespace",
+    "uuid.UUID",
 }
+BLOCKED = ("os", "posix", "nt", "sys")  # Modules at whose names the unpickler stops by itself.
+LEGACY_PICKLES = 5  # Before torch 1.6: magic number, version, system, object, keys of the storages; then the tensors.
+
+_lock = threading.Lock()  # torch keeps the stand-ins for all threads.
 
 
 def read_torch_file(path):
-    """The object in a file of torch.save, and the names of the classes in it that were left unread.
+    """The object in a file of torch.save, and the names of the classes of which objects in it were not made.
 
-    Tensors are on the CPU and memory mapped: nothing is read before it is used. (Files of torch before 1.6 are read as
-    a whole.) Raises InputError if it is not such a file, is damaged, or would run code.
+    Of an archive every byte is checked, and the tensors, on the CPU, are memory mapped; a file of torch before 1.6 is
+    read as a whole. Raises InputError if it is not such a file, is damaged, or would run code.
     """
     path = Path(path)
-    archive = is_archive(path)
     unread = set()
     try:
-        mapped = _check_archive(path) if archive else False
-        stand_ins = [
-            (_stand_in(path, name, unread), spelling) for spelling, name in _names_in(path, archive).items()
-        ]
-        with torch.serialization.safe_globals(stand_ins):
+        names, mapped = _look_into_archive(path) if _is_archive(path) else (_names_in_legacy_file(path), False)
+        stand_ins = [(_stand_in(path, name, unread), spelling) for spelling, name in names.items()]
+        with _lock, torch.serialization.safe_globals(stand_ins):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except InputError:
         raise
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path}: cut short or damaged, and to be fetched again ({error})") from error
     except Exception as error:  # A damaged pickle can raise anything.
         raise InputError(f"{path}: damaged, or holds what cannot be read safely ({_reason(error)})") from error
     return content, sorted(unread)
@@ -67,11 +72,13 @@ def read_torch_file(path):
 
 def _reason(error):
     """An error in one line. torch puts the unpickler's between advice to trust the file and a link."""
-    text = str(error).split("WeightsUnpickler error: ")[-1].strip() or type(error).__name__
-    return text.splitlines()[0].removesuffix(".")
+    text = str(error)
+    if text.startswith("Weights only load failed"):
+        text = re.sub(r".*WeightsUnpickler error:|.*", "", text, count=1, flags=re.DOTALL)
+    return printable(next(iter(text.strip().splitlines()), type(error).__name__).removesuffix("."))
 
 
-def is_archive(path):
+def _is_archive(path):
     """Whether the file is a zip archive, which torch.save writes, or a bare pickle, as before torch 1.6.
 
     Raises InputError, saying what it looks like, if it is neither.
@@ -91,35 +98,34 @@ def is_archive(path):
     raise InputError(f"{path}: expected a checkpoint, a file of torch.save; it is {found if start else 'empty'}")
 
 
-def _check_archive(path):
-    """Raises InputError unless all of the archive is there and unharmed. Returns whether it can be memory mapped."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            names = {entry.filename.split("/", 1)[-1] for entry in entries}
-            if "data.pkl" not in names or "constants.pkl" in names:
-                other = "a TorchScript program" if "constants.pkl" in names else OTHER_FILES[b"\x1f\x8b"]
-                raise InputError(f"{path}: expected a checkpoint, a file of torch.save; it is {other}")
-            damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path}: cut short or damaged, and to be fetched again ({error})") from error
-    if damaged:
-        raise InputError(f"{path}: damaged: its part {damaged!r} is not what was written")
-    return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+def _look_into_archive(path):
+    """The names that its pickle refers to (see _names_in_pickle), and whether it can be memory mapped.
+
+    Raises InputError if it is another archive, or not all of it is what was written.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        inner = {entry.filename.split("/", 1)[-1]: entry for entry in entries if "/" in entry.filename}
+        if "data.pkl" not in inner or "constants.pkl" in inner:
+            other = "a TorchScript program" if "constants.pkl" in inner else OTHER_FILES[b"\x1f\x8b"]
+            raise InputError(f"{path}: expected a checkpoint, a file of torch.save; it is {other}")
+        damaged = archive.testzip()
+        if damaged:
+            raise InputError(f"{path}: damaged: its part {printable(damaged)} is not what was written")
+        with archive.open(inner["data.pkl"]) as file:
+            return _names_in_pickle(file), all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
 
 
-def _names_in(path, archive):
-    """The classes and functions that the pickles in a file refer to, as it may spell them -> as Python 3 does."""
-    if archive:
-        with zipfile.ZipFile(path) as files:
-            pickles = [name for name in files.namelist() if name.endswith("/data.pkl")]
-            with files.open(pickles[0]) as file:
-                return _names_in_pickle(file)
-    with open(path, "rb") as file:  # Magic number, version, system, object, keys of the tensors' storages.
-        return {spelling: name for _ in range(5) for spelling, name in _names_in_pickle(file).items()}
+def _names_in_legacy_file(path):
+    names = {}
+    with open(path, "rb") as file:
+        for _ in range(LEGACY_PICKLES):
+            names |= _names_in_pickle(file)
+    return names
 
 
 def _names_in_pickle(file):
+    """The classes and functions that a pickle refers to, as it may spell them -> as Python 3 does."""
     names = {}
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name == "PROTO" and argument > 2:
@@ -147,17 +153,20 @@ def _stand_in(path, name, unread):
         def __setstate__(self, state):
             pass
 
-    StandIn.__name__ = name
-    if name.split(".")[0] in ("os", "posix", "nt", "sys"):  # The unpickler stops at these in words of its own.
+    if name.split(".")[0] in BLOCKED:
         raise _refusal(path, name)
+    StandIn.__name__ = StandIn.__qualname__ = name
     return StandIn
 
 
 def _makes_data(name):
-    """Whether calling `name` can be meant to make an object: some of Python's classes, and any other library's."""
+    """Whether calling `name` is meant to make a value: one of those known, or what is named as another's class.
+
+    Either way only a stand-in is called: this tells a settings object from an attack, to refuse the latter aloud.
+    """
     foreign = name.split(".")[0] not in {*sys.stdlib_module_names, "torch"}
-    return name in DATA_CLASSES or (foreign and name.split(".")[-1][:1].isupper())
+    return name in DATA_MAKERS or (foreign and name.split(".")[-1][:1].isupper())
 
 
 def _refusal(path, name):
-    return InputError(f"{path}: refused: reading it would call {name}, as no checkpoint needs; nothing was executed")
+    return InputError(f"{path}: refused: reading it would call {printable(name)}; nothing was executed")

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from config.errors import InputError
+from models.state_dict import check_tensors
 from models.torch_file import read_torch_file
 
 FILE_NAME = "vgg19-dcbb9e9d.pth"
@@ -39,12 +40,12 @@ class VGG19Features(nn.Module):
                 f"loss.vgg19_weights: {path} is not there; put torchvision's {FILE_NAME} at that path, name another, "
                 "or set loss.features=pixels."
             )
-        try:
-            weights, _ = read_torch_file(path)
-            weights = {name: tensor for name, tensor in weights.items() if name.startswith("features.")}
-            self.load_state_dict(weights)
-        except Exception as error:
-            raise InputError(f"loss.vgg19_weights: {path} does not hold torchvision's weights ({error}).") from error
+        weights, _ = read_torch_file(path)
+        if not isinstance(weights, dict):
+            raise InputError(f"{path}: expected torchvision's VGG-19, found {type(weights).__name__}")
+        weights = {name: tensor for name, tensor in weights.items() if str(name).startswith("features.")}
+        check_tensors(weights, self.state_dict(), path, "torchvision's VGG-19")
+        self.load_state_dict(weights)
 
 
 def _layers():

@@ -6,6 +6,7 @@
 Nothing in the file is executed. Each of its tensors is either used or known to have no effect; the summary says which.
 """
 
+import dataclasses
 import hashlib
 import sys
 from pathlib import Path
@@ -75,8 +76,7 @@ def convert_back(path, out):
     if folder.is_file():
         raise InputError(f"{path}: a file already; --to-release converts a checkpoint folder.")
     model = PoseTransferModel.from_pretrained(folder)
-    model.config.dropout = ModelConfig().dropout  # Has no place in the weights.
-    if model.config != ModelConfig():
+    if dataclasses.replace(model.config, dropout=ModelConfig().dropout) != ModelConfig():
         raise InputError(f"{path}: has no form in the release, which knows config/deepfashion_256.yaml's network only.")
     weights = to_release(model.state_dict())
     write_whole(out, lambda file: save({"model": weights, "ema": weights}, file))
@@ -108,7 +108,7 @@ def summary(release, used, unused):
 
 
 def is_parameter(name):
-    """Whether a tensor of the release is trained, not counted."""
+    """Whether a tensor of the release is trained, and no statistic."""
     return name.split(".")[-1] in ("weight", "bias", "position_embeddings")
 
 

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from data.dataset import TestPairs
 from data.pairs import result_name
@@ -76,6 +77,12 @@ def test_pictures_of_other_settings_are_not_mixed(checkpoint, people, tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path / 'a'}: ")
     assert "(seed);" in done.stderr
+    (checkpoint / "checkpoints").rename(checkpoint / "others")
+    shutil.copytree(checkpoint / "others", checkpoint / "checkpoints")
+    weights = next(checkpoint.glob("checkpoints/*/model.safetensors"))
+    save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, weights)
+    done = run(*words(checkpoint, people, tmp_path / "a", "--limit", 1), check=False)
+    assert "(weights);" in done.stderr
     (tmp_path / "a" / "settings.json").unlink()
     assert run(*words(checkpoint, people, tmp_path / "a"), check=False).returncode == 2
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from config.errors import InputError
+from config.errors import InputError, printable
 from models.release.names import USED, unused_tensors
 from models.state_dict import check_tensors, is_plain, warn_of_nonfinite
 from models.torch_file import read_torch_file
 
-# Which program weights come from, by beginnings that their names have; the first of which all are there.
+# Program -> beginnings of names; weights come from the first program all of whose beginnings occur.
 ORIGINS = {
     "this program's own weights, which are read from their folder": ("denoiser.", "reference_encoder."),
     "latent diffusion, such as Stable Diffusion": ("model.diffusion_model.",),
@@ -43,12 +43,13 @@ def read_release(path, kind="ema"):
     """
     content, unread = read_torch_file(path)
     if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a dictionary with 'ema' and 'model', found {type(content).__name__}")
+        raise InputError(f"{path}: expected a dictionary with 'ema' and 'model', found {_kind_of(content)}")
+    content = {printable(name): value for name, value in dict.items(content)}
     if isinstance(content.get(kind), dict):
         return Release(Path(path), _unwrapped(content[kind]), kind, [name for name in content if name != kind], unread)
     if content and all(torch.is_tensor(tensor) for tensor in content.values()):
         return Release(Path(path), _unwrapped(content), "only", [], unread)
-    found = ", ".join(f"{name!r} ({type(value).__name__})" for name, value in list(content.items())[:6]) or "nothing"
+    found = ", ".join(f"{name!r} ({_kind_of(value)})" for name, value in list(content.items())[:6]) or "nothing"
     others = [other for other in ("ema", "model") if isinstance(content.get(other), dict)]
     hint = f"; --weights {others[0]} of scripts/convert_checkpoint.py takes those" if others else ""
     raise InputError(f"{path}: expected a dictionary of tensors under {kind!r}; found {found}{hint}")
@@ -102,16 +103,20 @@ def looks_like(weights, like):
     if len(as_there) > 0.9 * len(USED):
         return "the release, changed"
     for origin, beginnings in ORIGINS.items():
-        if all(any(str(name).startswith(beginning) for name in weights) for beginning in beginnings):
+        if all(any(name.startswith(beginning) for name in weights) for beginning in beginnings):
             return origin
     return "no network that is known here"
 
 
 def _unwrapped(weights):
-    """Without the "module." that DataParallel puts before every name."""
-    if all(isinstance(name, str) and name.startswith("module.") for name in weights):
-        return {name.removeprefix("module."): tensor for name, tensor in weights.items()}
-    return weights
+    """With names that are text, and without the "module." that DataParallel puts before every name."""
+    weights = {printable(name): tensor for name, tensor in dict.items(weights)}
+    wrapped = all(name.startswith("module.") for name in weights)
+    return {name.removeprefix("module."): tensor for name, tensor in weights.items()} if wrapped else weights
+
+
+def _kind_of(value):
+    return printable(type(value).__name__)
 
 
 def _stack(parts):

@@ -139,7 +139,7 @@ USED = _reference_encoder() | _flow_net() | _denoiser() | _fusion()
 def unused_tensors(shapes):
     """What the release stores and never uses: group -> name -> shape.
 
-    shapes: of the used tensors by the release's names; those of the unused ones follow from them.
+    shapes: of the used tensors by the release's names.
     """
     groups = {
         "cond_emb_layers (a second modulation of every ResBlock, never run)": _second_modulation(shapes),

@@ -31,8 +31,9 @@ def test_a_writer_that_breaks_off_leaves_nothing(tmp_path):
 
 
 def test_what_a_killed_process_left_behind_is_swept(tmp_path):
-    (tmp_path / ".file[1].4711.partial").write_bytes(b"half")
-    (tmp_path / ".other.4711.partial").write_bytes(b"half")
+    for name in ("file[1]", "other"):
+        (tmp_path / f".{name}.4711.partial").mkdir()
+        (tmp_path / f".{name}.4711.partial" / name).write_bytes(b"half")
     write_whole(tmp_path / "file[1]", lambda file: file.write(b"all of it"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [".other.4711.partial", "file[1]"]
 
@@ -48,9 +49,23 @@ def test_a_folder_is_there_when_its_block_is_through_and_not_before(tmp_path):
 def test_a_folder_whose_block_fails_leaves_nothing_and_one_that_was_left_is_swept(tmp_path):
     (tmp_path / ".folder.partial").mkdir()
     (tmp_path / ".folder.partial" / "leftover").touch()
-    with pytest.raises(ValueError, match="holds nothing"), whole_folder(tmp_path / "folder") as partial:
-        int("holds something" if any(partial.iterdir()) else "holds nothing")
+
+    def fail():
+        with whole_folder(tmp_path / "folder") as partial:
+            assert list(partial.iterdir()) == []
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_one_stands_in_can_be_filled(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with whole_folder(".") as partial:
+        (partial / "file").touch()
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["file"]
 
 
 def test_a_full_disk_is_told_of_the_folder_and_leaves_nothing(tmp_path):

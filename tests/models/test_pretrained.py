@@ -3,6 +3,7 @@
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from config.errors import InputError
 from models.pose_transfer import PoseTransferModel
@@ -121,3 +122,16 @@ def test_warnings_go_to_standard_error_in_one_line(folder):
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"{folder}/model.safetensors: NaN")
+
+
+def test_tensors_that_are_one_in_memory_are_saved_one_by_one(tmp_path):
+    one = torch.ones(3)
+    save_tensors({"a": one, "b": one}, tmp_path / "a.safetensors")
+    assert load_file(tmp_path / "a.safetensors")["b"].tolist() == [1, 1, 1]
+
+
+def test_a_configuration_of_another_kind_is_refused_before_anything_is_written(tmp_path):
+    model = PoseTransferModel(tiny_model_config())
+    with pytest.raises(TypeError, match="Config"):
+        model.save_pretrained(tmp_path, model.config)
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 import argparse
 import collections
 import datetime
+import decimal
 import enum
 import gzip
 import importlib
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import types
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -96,6 +98,11 @@ def test_data_classes_of_python_and_numpy_are_left_unread_too(tmp_path):
         "path": pathlib.Path("a"),
         "namespace": argparse.Namespace(a=1),
         "default": collections.defaultdict(list),
+        "bytes": b"",
+        "none": np.ones(0),
+        "decimal": decimal.Decimal(1),
+        "simple": types.SimpleNamespace(a=1),
+        "span": datetime.timedelta(1),
         "scalar": np.float64(1.5),
         "array": np.ones(3),
         "date": datetime.datetime(2024, 1, 1),
@@ -189,6 +196,28 @@ def test_what_is_no_checkpoint_is_called_what_it_is(tmp_path):
     }.items():
         assert words in refused(tmp_path / f"{name}.pt")
     assert "directory" in refused(tmp_path)
+
+
+def test_what_is_not_understood_is_named(tmp_path):
+    path = write(tmp_path / "a.pt", collections.defaultdict(list, a=[1]))
+    assert "(Can only SETITEM" in refused(path)
+    assert "collections.defaultdict" in refused(path)
+
+
+def test_two_threads_may_read_at_once(tmp_path, elsewhere):
+    paths = [write(tmp_path / f"{n}.pt", {"ema": WEIGHTS, "conf": elsewhere.Settings()}) for n in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        assert all(same(content["ema"], WEIGHTS) for content, _ in pool.map(read_torch_file, 50 * paths))
+
+
+def test_names_out_of_a_file_stay_in_one_line(tmp_path):
+    name = "torch.\x1b[31m" + 300 * "x"
+    path = tmp_path / "a.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02c" + name.encode() + b"\nf\n)R.")
+    message = refused(path)
+    assert len(message) < 500
+    assert message.isprintable()
 
 
 def test_a_pickle_of_a_newer_protocol_is_refused_by_it(tmp_path):
