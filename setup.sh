@@ -4,6 +4,8 @@
 # It goes into the active virtual or conda environment (never conda's base), else into .venv here. With an NVIDIA GPU,
 # torchvision and the CuPy that fits torch's CUDA come along. What is installed already is skipped by a stamp, the hash
 # of the requirement files and the interpreter, kept inside the environment. PIP_* variables and pip.conf apply.
+#
+# Where there is nvcc, it compiles the CUDA kernels of flow_ops/ too, once for each state of their source.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/interpreter.sh
@@ -81,6 +83,22 @@ install_gpu() {
     quiet_pip install -r requirements-gpu.txt
 }
 
+# Not fatal: without the file that this makes, the kernels are compiled at their first use on a GPU.
+build_kernels() {
+    local stamp=flow_ops/_build/stamp hash log
+    hash="$(hash_of flow_ops/kernels.cu flow_ops/kernels.py flow_ops/build.py)"
+    [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ] && return
+    say "compiling the CUDA kernels with nvcc"
+    log="$(mktemp)"
+    if "$PYTHON" -m flow_ops.build >"$log" 2>&1; then
+        echo "$hash" >"$stamp"
+    else
+        cat "$log" >&2
+        say "the CUDA kernels could not be compiled; it will be tried again at their first use on a GPU"
+    fi
+    rm -f "$log"
+}
+
 has_gpu() { nvidia-smi -L 2>/dev/null | grep -q '^GPU'; }
 
 # install_part PART FILE.. : install it unless its stamp is fresh.
@@ -128,4 +146,7 @@ if has_gpu; then
     install_part gpu requirements-gpu.txt
 fi
 finish
+if command -v nvcc >/dev/null; then
+    build_kernels
+fi
 say "$ENVIRONMENT is ready ($("$PYTHON" --version)$([ $SECONDS -lt 3 ] || echo ", $SECONDS s"))"

@@ -1,101 +1,105 @@
-"""Sampling operations along a flow.
+"""Sampling operations along a flow: the public functions, each on CUDA kernels or on torch's operations.
 
 A flow (B, 2, H, W) is in pixels of its own grid, x first: pixel p reads the source at p + flow(p). What lies outside
 the source is read from its border: every tap's index is clamped, its weight is that of the unclamped position. Computed
-in float32 at least; results have the source's type.
+in float32 at least, positions above all; results have the source's type.
 
-All warps are sums over n x n neighbouring taps, which `F.embedding_bag` gathers and weighs without storing the samples.
+impl: "cuda" or "torch" forces one; "auto" takes the kernels where they can run. Where they cannot although the tensors
+are on a GPU, torch's operations run in their place, and say so once. Both have first derivatives.
 """
 
-import torch
-import torch.nn.functional as F
 
-from flow_ops import reference
-from flow_ops.reference import GAUSSIAN_SIGMA, positions
+from flow_ops import cuda_path, kernels, torch_path
+
+IMPLEMENTATIONS = ("auto", "cuda", "torch")
 
 
-def bilinear_warp(source, flow):
+def bilinear_warp(source, flow, impl="auto"):
     """Bilinear samples of `source` along `flow`.
 
     source: (B, C, H', W'), on a grid that may be larger than the flow's; flow: (B, 2, H, W). Returns (B, C, H, W).
+    Raises ValueError for shapes, types or devices that do not go together, RuntimeError where "cuda" cannot run.
     """
-    flow = _precise(flow)
-    top, left, down, right = _corner(flow)
-    weights = _outer(torch.stack([1 - down, down], dim=1), torch.stack([1 - right, right], dim=1))
-    return _weighted_taps(source, top, left, weights)
+    _check_warp(source, flow)
+    if _on_kernels(impl, source, flow):
+        return cuda_path.warp(source, flow, "bilinear")
+    return torch_path.bilinear_warp(source, flow)
 
 
-def gaussian_warp(source, flow):
+def gaussian_warp(source, flow, impl="auto"):
     """Samples of `source` along `flow` with a normalised Gaussian of sigma 2 over 4 x 4 taps (GFLA's resampling).
 
     source: (B, C, H', W'); flow: (B, 2, H, W). Returns (B, C, H, W). Where p + flow(p) crosses an integer, the set of
-    taps moves and the result jumps slightly.
+    taps moves and the result jumps slightly. Raises as `bilinear_warp`.
     """
-    flow = _precise(flow)
-    top, left, down, right = _corner(flow)
-    taps = torch.arange(-1, 3, device=flow.device, dtype=flow.dtype)[:, None, None]
-    weights_y, weights_x = (
-        torch.softmax(-((fraction[:, None] - taps) ** 2) / (2 * GAUSSIAN_SIGMA**2), dim=1) for fraction in (down, right)
-    )
-    return _weighted_taps(source, top - 1, left - 1, _outer(weights_y, weights_x))
+    _check_warp(source, flow)
+    if _on_kernels(impl, source, flow):
+        return cuda_path.warp(source, flow, "gaussian")
+    return torch_path.gaussian_warp(source, flow)
 
 
-def flow_local_attention(source, flow, logits, kernel):
+def flow_local_attention(source, flow, logits, kernel, impl="auto"):
     """Attention of each pixel over the k x k bilinear samples of `source` around its flow's end point.
 
     source: (B, C, H', W'); flow: (B, 2, H, W); logits: (B, k^2, H, W), offsets row by row from -(k // 2). Returns the
-    softmax-weighted sum of the samples over k^2 (SCFM), (B, C, H, W).
+    softmax-weighted sum of the samples over k^2 (SCFM), (B, C, H, W). Raises as `bilinear_warp`.
     """
-    flow, logits = _precise(flow), _precise(logits)
-    top, left, down, right = _corner(flow)
-    shares = logits.softmax(dim=1).unflatten(1, (kernel, kernel)) / kernel**2  # (B, k, k, H, W)
+    _check_warp(source, flow)
+    expected = (flow.shape[0], kernel**2, *flow.shape[2:])
+    if logits.shape != expected:
+        raise ValueError(f"logits: expected (B, k^2, H, W) = {expected}, got {tuple(logits.shape)}")
+    _check_together(source=source, flow=flow, logits=logits)
+    if _on_kernels(impl, source, flow, logits, kernel=kernel):
+        return cuda_path.attention(source, flow, logits, kernel)
+    return torch_path.flow_local_attention(source, flow, logits, kernel)
 
-    # The k x k bilinear samples share (k + 1) x (k + 1) pixels: each pixel's weight is the sum over its samples.
-    down, right = down[:, None, None], right[:, None, None]
-    shares = F.pad(shares * (1 - down), (0, 0, 0, 0, 0, 0, 0, 1)) + F.pad(shares * down, (0, 0, 0, 0, 0, 0, 1, 0))
-    shares = F.pad(shares * (1 - right), (0, 0, 0, 0, 0, 1)) + F.pad(shares * right, (0, 0, 0, 0, 1, 0))
-    return _weighted_taps(source, top - kernel // 2, left - kernel // 2, shares)
 
-
-def self_correlation(x, radius, stride=2):
+def self_correlation(x, radius, stride=2, impl="auto"):
     """Correlation of x with itself at displacements stride (i, j), |i|, |j| <= radius // 2; zero outside.
 
-    x: (B, C, H, W). Returns the means over C, (B, (2 (radius // 2) + 1)^2, H, W), dy outer and dx inner.
+    x: (B, C, H, W). Returns the means over C, (B, (2 (radius // 2) + 1)^2, H, W), dy outer and dx inner. Raises as
+    `bilinear_warp`.
     """
-    return reference.self_correlation(_precise(x), radius, stride).type_as(x)
+    _check_map("x", x)
+    if _on_kernels(impl, x):
+        return cuda_path.self_correlation(x, radius, stride)
+    return torch_path.self_correlation(x, radius, stride)
 
 
-def _precise(x):
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+def _on_kernels(impl, *tensors, kernel=1):
+    """Whether the kernels are to run. Raises ValueError for an unknown impl, RuntimeError if "cuda" cannot run."""
+    if impl not in IMPLEMENTATIONS:
+        raise ValueError(f"impl: expected one of {', '.join(IMPLEMENTATIONS)}, got {impl!r}")
+    if impl == "torch":
+        return False
+    if any(tensor.dtype not in cuda_path.DTYPES for tensor in tensors):
+        reason = f"they know {', '.join(cuda_path.DTYPES.values())} only"
+    elif kernel not in cuda_path.ATTENTION_KERNELS:
+        reason = f"they know windows of sides {', '.join(map(str, cuda_path.ATTENTION_KERNELS))} only"
+    else:
+        reason = kernels.unusable_because(tensors[0].device)
+    if reason and impl == "cuda":
+        raise RuntimeError(f"impl='cuda': the kernels cannot run here, since {reason}")
+    return not reason
 
 
-def _corner(flow):
-    """The integer position above and left of each end point, and what remains of it down and right, each (B, H, W)."""
-    y, x = positions(flow)
-    top, left = y.floor(), x.floor()
-    return top, left, y - top, x - left
+def _check_warp(source, flow):
+    _check_map("source", source)
+    _check_map("flow", flow)
+    if flow.shape[:2] != (len(source), 2):
+        raise ValueError(f"flow: expected (B, 2, H, W) with B = {len(source)}, got {tuple(flow.shape)}")
+    _check_together(source=source, flow=flow)
 
 
-def _outer(weights_y, weights_x):
-    """(B, n, H, W) per axis -> (B, n, n, H, W)."""
-    return weights_y[:, :, None] * weights_x[:, None]
+def _check_map(name, x):
+    if x.dim() != 4 or not x.is_floating_point():
+        raise ValueError(f"{name}: expected floating point (B, C, H, W), got {x.dtype} of shape {tuple(x.shape)}")
+    if 0 in x.shape[1:]:
+        raise ValueError(f"{name}: expected at least one channel and one pixel, got {tuple(x.shape)}")
 
 
-def _weighted_taps(source, top, left, weights):
-    """Sum over taps a, b of weights[:, a, b] times `source` at (top + a, left + b), indices clamped to the border."""
-    batch, channels, height, width = source.shape
-    taps = weights.shape[1]
-    rows, columns = _tap_indices(top, taps, height), _tap_indices(left, taps, width)
-    first = torch.arange(batch, device=source.device)[:, None, None, None, None] * (height * width)
-    index = first + rows[:, :, None] * width + columns[:, None]  # (B, n, n, H, W)
-
-    table = _precise(source).permute(0, 2, 3, 1).reshape(-1, channels)
-    index, weights = (x.permute(0, 3, 4, 1, 2).reshape(-1, taps**2) for x in (index, weights))  # (B H W, n^2)
-    out = F.embedding_bag(index, table, per_sample_weights=weights.type_as(table), mode="sum")  # (B H W, C)
-    return out.view(batch, *top.shape[1:], channels).permute(0, 3, 1, 2).type_as(source)
-
-
-def _tap_indices(start, taps, size):
-    """Indices start .. start + taps - 1 clamped into [0, size): (B, H, W) -> (B, taps, H, W). NaN becomes 0."""
-    offsets = torch.arange(taps, device=start.device, dtype=start.dtype)[:, None, None]
-    return (start[:, None] + offsets).nan_to_num().clamp(0, size - 1).long()
+def _check_together(**tensors):
+    (first, source), *others = tensors.items()
+    for name, tensor in others:
+        if tensor.device != source.device:
+            raise ValueError(f"{name}: is on {tensor.device}, and {first} on {source.device}")

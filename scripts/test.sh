@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change goes in: bash scripts/test.sh [flags of pytest]
 #
-# Installs what it needs, test tools included, then checks the style (ruff) and runs the tests (pytest).
+# Installs what it needs, test tools included, then checks the style (ruff), shows what the CUDA compiler made of the
+# kernels, and runs the tests (pytest).
 set -euo pipefail
 export setup_flags=--dev
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 "$PYTHON" -m ruff check .
+"$PYTHON" -m flow_ops.build --report
 "$PYTHON" -m pytest -q -n auto --maxprocesses 4 --dist loadfile "$@"

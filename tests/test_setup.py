@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHELL_FILES = [ROOT / "setup.sh", ROOT / ".ci/run", *sorted((ROOT / "scripts").glob("*.sh"))]
+KERNELS = [ROOT / "flow_ops" / name for name in ("kernels.cu", "kernels.py", "build.py")]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-gpu.txt", "constraints.txt"]
 
 # Answers `-m pip` and the question for torch's CUDA version; leaves the rest to the real interpreter.
@@ -22,6 +23,10 @@ case "$*" in
         [[ "$*" != *"${PIP_FAILS:-nothing}"* ]] ;;
     *torch.version.cuda*) echo 13 ;;
     *torch.cuda.device_count*) echo 2 ;;
+    *"-m flow_ops.build"*)
+        echo built >>"$BUILD_LOG"
+        mkdir -p flow_ops/_build
+        [ -z "${BUILD_FAILS:-}" ] || { echo "no such architecture"; exit 2; } ;;
     *train.py* | *test.py* | *"-m evaluation"*) echo "$*" ;;
     *) exec REAL "$@" ;;
 esac
@@ -45,7 +50,7 @@ class Machine:
         self.pip_log = folder / "pip.log"
         self.environment = folder / "environment"
         (self.repository / "scripts").mkdir(parents=True)
-        for file in [*SHELL_FILES, *(ROOT / name for name in REQUIREMENTS)]:
+        for file in [*SHELL_FILES, *KERNELS, *(ROOT / name for name in REQUIREMENTS)]:
             target = self.repository / file.relative_to(ROOT)
             target.parent.mkdir(exist_ok=True)
             shutil.copy(file, target)
@@ -56,7 +61,10 @@ class Machine:
         self.variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         write_program(self.programs / "nvidia-smi", "#!/usr/bin/env bash\nexit 9\n")
         self.variables["PATH"] = f"{self.programs}:{self.variables['PATH']}"
+        write_program(self.programs / "nvcc", "#!/usr/bin/env bash\n")
+        self.build_log = folder / "build.log"
         self.variables |= {"VIRTUAL_ENV": str(self.environment), "PIP_LOG": str(self.pip_log)}
+        self.variables["BUILD_LOG"] = str(self.build_log)
 
     def add_gpu(self):
         write_program(self.programs / "nvidia-smi", NVIDIA_SMI)
@@ -234,3 +242,22 @@ def test_inference_without_flags_takes_the_demo_weights_it_finds(machine):
 def test_inference_and_evaluation_hand_their_flags_on(machine):
     assert machine.run("scripts/inference.sh", "--out", "a b").stdout.strip() == "test.py --out a b"
     assert machine.run("scripts/evaluate.sh", "--limit", "3").stdout.strip() == "-m evaluation --limit 3"
+
+
+def test_kernels_are_compiled_once_for_each_state_of_their_source(machine):
+    assert machine.run("setup.sh").returncode == 0
+    assert machine.run("setup.sh").returncode == 0
+    assert machine.build_log.read_text() == "built\n"
+    with open(machine.repository / "flow_ops/kernels.cu", "a") as source:
+        source.write("\n")
+    assert machine.run("setup.sh").returncode == 0
+    assert machine.build_log.read_text() == 2 * "built\n"
+
+
+def test_kernels_that_do_not_compile_are_told_and_stop_nothing(machine):
+    for _ in range(2):
+        done = machine.run("setup.sh", BUILD_FAILS="1")
+        assert done.returncode == 0
+        assert "no such architecture" in done.stderr
+        assert "first use on a GPU" in done.stderr
+    assert machine.build_log.read_text() == 2 * "built\n"

@@ -161,3 +161,43 @@ def test_reference_numbers_are_met(golden):
 
 def relative(ours, expected, tolerance=2e-5):
     assert (ours - expected).abs().max() <= tolerance * expected.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "word"),
+    [
+        ("bilinear_warp", (torch.zeros(3, 4, 4), torch.zeros(1, 2, 4, 4)), "source"),
+        ("bilinear_warp", (torch.zeros(1, 3, 4, 4).int(), torch.zeros(1, 2, 4, 4)), "source"),
+        ("bilinear_warp", (torch.zeros(1, 3, 0, 4), torch.zeros(1, 2, 4, 4)), "source"),
+        ("gaussian_warp", (torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)), "flow"),
+        ("gaussian_warp", (torch.zeros(1, 3, 4, 4), torch.zeros(2, 2, 4, 4)), "flow"),
+        ("gaussian_warp", (torch.zeros(1, 3, 4, 4), torch.zeros(1, 2, 4, 4, device="meta")), "flow"),
+        ("flow_local_attention", (*[torch.zeros(1, 2, 4, 4)] * 2, torch.zeros(1, 4, 4, 4), 3), "logits"),
+        ("self_correlation", (torch.zeros(3, 4, 4), 2), "x"),
+    ],
+)
+def test_tensors_that_do_not_go_together_are_refused_by_name(name, arguments, word):
+    with pytest.raises(ValueError, match=f"^{word}: "):
+        getattr(flow_ops, name)(*arguments)
+
+
+def test_an_implementation_that_is_not_there_is_refused_and_says_why():
+    source, flow, _ = inputs(1, dtype=torch.float32)
+    with pytest.raises(ValueError, match=r"^impl: expected one of auto, cuda, torch"):
+        flow_ops.bilinear_warp(source, flow, impl="fast")
+    with pytest.raises(RuntimeError, match="the tensors are on cpu"):
+        flow_ops.bilinear_warp(source, flow, impl="cuda")
+    with pytest.raises(RuntimeError, match="float32, float16, bfloat16 only"):
+        flow_ops.bilinear_warp(source.double(), flow, impl="cuda")
+    source, flow, logits = inputs(5, dtype=torch.float32)
+    with pytest.raises(RuntimeError, match="sides 1, 2, 3 only"):
+        flow_ops.flow_local_attention(source, flow, logits, 5, impl="cuda")
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3])
+def test_second_derivatives_of_the_definitions_equal_finite_differences(kernel):
+    for name, tensors, rest in operations(kernel):
+        leaves = [x[:, :, :3, :3].contiguous().requires_grad_() for x in tensors]
+        function = getattr(reference, name)
+        assert torch.autograd.gradcheck(lambda *x, f=function, rest=rest: f(*x, *rest), leaves)
+        assert torch.autograd.gradgradcheck(lambda *x, f=function, rest=rest: f(*x, *rest), leaves)

@@ -1,0 +1,92 @@
+"""Where the compiled `kernels.cu` comes from, and how its entries are started.
+
+`python -m flow_ops.build` leaves a file named by the hash of the source and the flags that it was built with; without
+one, CuPy compiles the source at first use and keeps the result in its cache. Either way CuPy loads it, and starts its
+entries on torch's current stream.
+"""
+
+import functools
+import hashlib
+import logging
+from pathlib import Path
+
+import torch
+
+SOURCE = Path(__file__).with_name("kernels.cu")
+ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
+FLAGS = ("-O3", "-std=c++17")
+THREADS = 128  # Per block, as the source's launch bounds say.
+LANES = 8  # Threads that share a pixel, as in the source. They must divide a warp.
+
+logger = logging.getLogger(__name__)
+
+
+def built_file():
+    """Where `flow_ops.build` puts what it compiles of the source as it is now."""
+    content = repr((SOURCE.read_bytes(), FLAGS, ARCHITECTURES)).encode()
+    return SOURCE.with_name("_build") / f"kernels-{hashlib.sha256(content).hexdigest()[:16]}.fatbin"
+
+
+@torch.compiler.assume_constant_result
+def unusable_because(device):
+    """Why the kernels cannot run on a device, in words; "" if they can. Loads them, once per device."""
+    if device.type == "cuda":
+        return _fault_of_gpu(device.index)
+    return "" if device.type in STARTERS else f"the tensors are on {device.type}"
+
+
+@functools.cache
+def _fault_of_gpu(index):
+    """`unusable_because` of one GPU. Says it aloud, once: torch's operations run in their place."""
+    fault = ""
+    if torch.cuda.get_device_capability(index) < divmod(ARCHITECTURES[0], 10):
+        fault = f"{torch.cuda.get_device_name(index)} is older than compute capability 7.5"
+    else:
+        try:
+            _entry(index, "bilinear_list")
+        except Exception as error:  # CuPy's errors share no class, and none of them is fatal here.
+            fault = f"CuPy cannot load them ({(str(error).strip() or type(error).__name__).splitlines()[-1]})"
+    if fault:
+        logger.warning("flow_ops: CUDA kernels cannot run, since %s; torch's operations take their place.", fault)
+    return fault
+
+
+def launch(name, pixels, *arguments, lanes=None):
+    """Start the entry `name` with `lanes` threads (None: as the source says) for each of `pixels` pixels.
+
+    arguments: those of the entry, tensors and whole numbers. Tensors are handed over as they lie in memory, without a
+    copy; all are on one device.
+    """
+    device = next(argument.device for argument in arguments if torch.is_tensor(argument))
+    numbers = [argument.data_ptr() if torch.is_tensor(argument) else argument for argument in arguments]
+    blocks = -(-pixels * (lanes or LANES) // THREADS)
+    if blocks:
+        STARTERS[device.type](device, name, blocks, numbers)
+
+
+def _start_on_gpu(device, name, blocks, numbers):
+    import cupy
+
+    stream = cupy.cuda.ExternalStream(torch.cuda.current_stream(device).cuda_stream)
+    with cupy.cuda.Device(device.index), stream:
+        _entry(device.index, name)((blocks,), (THREADS,), tuple(numbers))
+
+
+@functools.cache
+def _entry(index, name):
+    import cupy
+
+    with cupy.cuda.Device(index):
+        return _module().get_function(name)
+
+
+@functools.cache
+def _module():
+    import cupy
+
+    if built_file().is_file():
+        return cupy.RawModule(path=str(built_file()))
+    return cupy.RawModule(code=SOURCE.read_text(), options=("-std=c++17",))  # NVRTC, into CuPy's cache.
+
+
+STARTERS = {"cuda": _start_on_gpu}  # By the type of device: (device, entry, blocks, numbers) -> None.
