@@ -23,7 +23,7 @@ from flow_ops import kernels, reference
 
 SHAPES = ((8, 256, 3, 4), (16, 512, 2, 3), (32, 512, 1, 2))  # Stride, channels, window, radius of the correlation.
 IMAGE = 256
-ROW = "{:>3} {:>3}  {:22}{:13}{:>9}{:>8}{:>9}{:>11}{:>8}{:>9}"
+ROW = "{:>3} {:>3}  {:22}{:13}{:>9}{:>8}{:>9}{:>13}{:>8}{:>9}"
 
 
 @command
@@ -35,7 +35,7 @@ def main():
     args = parser.parse_args()
     if not all(word.isdecimal() and int(word) > 0 for word in args.batches.split(",")):
         raise InputError(f"--batches: expected whole numbers such as 1,8,32, got {args.batches!r}")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     dtype = getattr(torch, args.dtype)
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     print(f"{name}, torch {torch.__version__}, {args.dtype}; a copy runs at {copy_speed(device):.1f} GB/s")

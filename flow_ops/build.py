@@ -19,32 +19,42 @@ def main():
     parser = Parser(__doc__)
     parser.add_argument("--report", action="store_true", help="print registers and spilled bytes of each kernel")
     args = parser.parse_args()
-    if not built_file().is_file() and not shutil.which("nvcc"):
-        print("nvcc: not on PATH; the kernels will be compiled at their first use on a GPU")
-        return
     if not built_file().is_file():
+        if not shutil.which("nvcc"):
+            print("nvcc: not on PATH; the kernels will be compiled at their first use on a GPU")
+            return
         build()
+    report = read_report()
     if args.report:
-        print_report(read_report())
-    print(f"{built_file()}: compute capability {', '.join(f'{n / 10:.1f}' for n in ARCHITECTURES)}, and PTX")
+        print_report(report)
+    print(f"{built_file()}: compute capability {', '.join(f'{n / 10:.1f}' for n in architectures(report))}, and PTX")
 
 
 def build():
-    """Compile into `built_file()`, and what ptxas says of it beside. Raises InputError if nvcc fails."""
-    targets = [f"-gencode=arch=compute_{n},code=sm_{n}" for n in ARCHITECTURES]
-    newest = f"-gencode=arch=compute_{ARCHITECTURES[-1]},code=compute_{ARCHITECTURES[-1]}"
-    words = ["nvcc", *FLAGS, "-fatbin", "-Xptxas", "-v", "--threads", "0", *targets, newest, str(SOURCE)]
+    """Compile into `built_file()`, and what ptxas says of it beside. Raises InputError if nvcc fails.
+
+    For those architectures that this nvcc knows, and as PTX of the oldest for all others.
+    """
+    known = subprocess.run(["nvcc", "--list-gpu-code"], capture_output=True, text=True, check=False).stdout.split()
+    targets = [n for n in ARCHITECTURES if f"sm_{n}" in known]
+    if not targets:
+        raise InputError(f"nvcc: knows none of compute capability {', '.join(f'{n / 10:.1f}' for n in ARCHITECTURES)}")
+    words = ["nvcc", "-O3", *FLAGS, "-fatbin", "-Xptxas", "-v", "--threads", "0", str(SOURCE)]
+    words += [f"-gencode=arch=compute_{n},code=sm_{n}" for n in targets]
+    words += [f"-gencode=arch=compute_{targets[0]},code=compute_{targets[0]}"]
+    reports = []
 
     def compile_into(file):
         done = subprocess.run([*words, "-o", file.name], capture_output=True, text=True, check=False)
         if done.returncode:
             raise InputError(f"nvcc: {done.stderr.strip() or 'failed without a word'}")
-        write_whole(_report_file(), lambda report: report.write(done.stderr.encode()))
+        reports.append(done.stderr)
 
     write_whole(built_file(), compile_into)
+    write_whole(_report_file(), lambda file: file.write(reports[0].encode()))
     for other in built_file().parent.glob("kernels-*"):
         if other.stem != built_file().stem:
-            other.unlink()
+            other.unlink(missing_ok=True)
 
 
 def read_report():
@@ -60,11 +70,16 @@ def read_report():
     return table
 
 
+def architectures(table):
+    """Those that a report is of, in their order."""
+    return sorted({n for columns in table.values() for n in columns})
+
+
 def print_report(table):
     """Registers of each kernel on each architecture, and spilled bytes over all."""
-    print(f"{'registers':28}" + "".join(f"{f'sm_{n}':>8}" for n in ARCHITECTURES) + "  spilled")
+    print(f"{'registers':28}" + "".join(f"{f'sm_{n}':>8}" for n in architectures(table)) + "  spilled")
     for kernel, columns in sorted(table.items()):
-        registers = "".join(f"{columns[n][0]:8}" for n in ARCHITECTURES)
+        registers = "".join(f"{columns[n][0]:8}" for n in architectures(table))
         print(f"{kernel:28}{registers}{sum(spilled for _, spilled in columns.values()):9}")
 
 

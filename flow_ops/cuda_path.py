@@ -1,16 +1,17 @@
 """The operations on CUDA kernels, as torch's custom operators: with gradients, and known to torch.compile.
 
 What is called "taps" here are the warps: sums over N x N pixels of the source around each end point of the flow, with
-weights that follow from the flow and, in the kinds "attention2" and "attention3", from logits (see kernels.cu).
+weights that follow from the flow and, in the kinds "attention1" to "attention3", from logits (see kernels.cu).
 """
 
 import torch
 
+from flow_ops import kernels
 from flow_ops.kernels import launch
 
 DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
-TAPS = {"bilinear": 2**2, "gaussian": 4**2, "attention2": 3**2, "attention3": 4**2}  # Pixels that each weighs.
-ATTENTION_KERNELS = (1, 2, 3)  # Sides k of the window. More would not fit a thread's registers.
+TAPS = {"bilinear": 2**2, "gaussian": 4**2, "attention1": 2**2, "attention2": 3**2, "attention3": 4**2}
+ATTENTION_KERNELS = (1, 2, 3)  # Sides k of the window, as kernels.cu has them.
 
 
 def warp(source, flow, kind, logits=None):
@@ -20,25 +21,14 @@ def warp(source, flow, kind, logits=None):
     return taps(_packed(source), flow.float().contiguous(), logits, kind)[:, :channels]
 
 
-def attention(source, flow, logits, kernel):
-    """As flow_ops.flow_local_attention. With a single sample its share is 1, whatever its logit."""
-    return warp(source, flow, "bilinear") if kernel == 1 else warp(source, flow, f"attention{kernel}", logits)
-
-
 def self_correlation(x, radius, stride):
     """As flow_ops.self_correlation: x (B, C, H, W) -> (B, D^2, H, W)."""
-    scale = _packed_channels(x) / x.shape[1]  # The kernel's mean counts the padding.
-    return (correlation(_packed(x), radius // 2, stride) * scale).type_as(x)
-
-
-def _packed_channels(x):
-    pack = 16 // x.element_size()
-    return -(-x.shape[1] // pack) * pack
+    return (correlation(_packed(x), radius // 2, stride) / x.shape[1]).type_as(x)
 
 
 def _packed(x):
     """x channels last in memory, at an address that packs can be read from, its channels padded to whole packs."""
-    missing = _packed_channels(x) - x.shape[1]
+    missing = -x.shape[1] % (16 // x.element_size())
     if missing:
         x = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, missing))
     return x.contiguous(memory_format=torch.channels_last)
@@ -46,13 +36,13 @@ def _packed(x):
 
 @torch.library.custom_op("flow_ops::taps", mutates_args=())
 def taps(source: torch.Tensor, flow: torch.Tensor, logits: torch.Tensor | None, kind: str) -> torch.Tensor:
-    """source (B, C, H', W') channels last, whole packs; flow, logits float32, contiguous."""
-    source = _aligned(source)
+    """source (B, C, H', W') in whole packs of channels; flow, logits float32."""
+    source, flow, logits = _laid_out(source), _contiguous(flow), _contiguous(logits)
     batch, channels, height, width = source.shape
     rows, columns = flow.shape[2:]
     out = _empty(source, rows, columns)
     launch(
-        f"{kind}_forward_{DTYPES[source.dtype]}", batch * rows * columns, source, flow, _or_flow(logits, flow), out,
+        f"{kind}_forward_{DTYPES[source.dtype]}", batch * rows * columns * kernels.LANES, source, flow, logits, out,
         batch, channels, height, width, rows, columns,
     )  # fmt: skip
     return out
@@ -74,21 +64,19 @@ def taps_backward(
     of_flow: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Gradients of source, flow and logits; those not asked for, or of what is not there, are empty."""
-    source, gradient = _aligned(source), _aligned(gradient.contiguous(memory_format=torch.channels_last))
+    source, gradient = _laid_out(source), _laid_out(gradient)
+    weighed = flow, logits = _contiguous(flow), _contiguous(logits)
     batch, channels, height, width = source.shape
-    rows, columns = flow.shape[2:]
-    sizes = batch, channels, height, width, rows, columns
-    weighed = flow, _or_flow(logits, flow)
-    dtype = DTYPES[source.dtype]
+    sizes = batch, channels, height, width, *flow.shape[2:]
+    threads, dtype = flow[:, 0].numel() * kernels.LANES, DTYPES[source.dtype]
     to_source, to_flow, to_logits = _gradients(source, flow, logits, of_source, of_flow)
-    pixels = batch * rows * columns
     if of_flow:
-        launch(f"{kind}_backward_{dtype}", pixels, source, *weighed, gradient, to_flow, to_logits, *sizes)
+        launch(f"{kind}_backward_{dtype}", threads, source, *weighed, gradient, to_flow, to_logits, *sizes)
     if of_source and torch.are_deterministic_algorithms_enabled():
         _collect(to_source, weighed, gradient, kind)
     elif of_source:
-        total = torch.zeros_like(source, dtype=torch.float32)
-        launch(f"{kind}_scatter_{dtype}", pixels, *weighed, gradient, total, *sizes)
+        total = to_source.zero_() if source.dtype == torch.float32 else torch.zeros_like(source, dtype=torch.float32)
+        launch(f"{kind}_scatter_{dtype}", threads, *weighed, gradient, total, *sizes)
         to_source.copy_(total)
     return to_source, to_flow, to_logits
 
@@ -99,11 +87,10 @@ def _(source, flow, logits, gradient, kind, of_source, of_flow):  # noqa: ARG001
 
 
 def _gradients(source, flow, logits, of_source, of_flow):
-    nothing = flow.new_empty(0)
-    return (
+    return (  # None of them shares memory: outputs of an operator must not.
         torch.empty_like(source) if of_source else source.new_empty(0),
-        torch.empty_like(flow) if of_flow else nothing,
-        torch.empty_like(logits) if of_flow and logits is not None else torch.empty_like(nothing),
+        torch.empty_like(flow) if of_flow else flow.new_empty(0),
+        torch.empty_like(logits) if of_flow and logits is not None else flow.new_empty(0),
     )
 
 
@@ -111,15 +98,15 @@ def _collect(to_source, weighed, gradient, kind):
     """The source's gradient with its terms in one order, whatever the threads do: sorted by the pixel they go to."""
     batch, channels, height, width = to_source.shape
     rows, columns = gradient.shape[2:]
-    taps, pixels = TAPS[kind], batch * rows * columns
-    index = torch.empty(pixels * taps, dtype=torch.int64, device=gradient.device)
-    weights = torch.empty(pixels * taps, dtype=torch.float32, device=gradient.device)
-    launch(f"{kind}_list", pixels, *weighed, index, weights, batch, height, width, rows, columns, lanes=1)
+    per_pixel, pixels = TAPS[kind], batch * rows * columns
+    index = torch.empty(pixels * per_pixel, dtype=torch.int64, device=gradient.device)
+    weights = torch.empty(pixels * per_pixel, dtype=torch.float32, device=gradient.device)
+    launch(f"{kind}_list", pixels, *weighed, index, weights, batch, height, width, rows, columns)
     index, order = torch.sort(index, stable=True)
     start = torch.searchsorted(index, torch.arange(batch * height * width + 1, device=index.device))
     launch(
-        f"collect_{DTYPES[gradient.dtype]}", batch * height * width, gradient, order, start, weights, to_source,
-        batch * height * width, channels, taps,
+        f"collect_{DTYPES[gradient.dtype]}", batch * height * width * kernels.LANES, gradient, order, start, weights,
+        to_source, batch * height * width, channels, per_pixel,
     )  # fmt: skip
 
 
@@ -151,12 +138,12 @@ taps.register_autograd(_taps_gradients, setup_context=_save_for_taps)
 
 @torch.library.custom_op("flow_ops::correlation", mutates_args=())
 def correlation(x: torch.Tensor, reach: int, stride: int) -> torch.Tensor:
-    """x (B, C, H, W) channels last, whole packs -> float32 (B, (2 reach + 1)^2, H, W)."""
-    x = _aligned(x)
+    """Sums over channels: x (B, C, H, W), whole packs -> float32 (B, (2 reach + 1)^2, H, W)."""
+    x = _laid_out(x)
     batch, channels, rows, columns = x.shape
     out = torch.empty(batch, (2 * reach + 1) ** 2, rows, columns, device=x.device)
     sizes = batch, channels, rows, columns, reach, stride
-    launch(f"correlation_forward_{DTYPES[x.dtype]}", out.numel(), x, out, *sizes)
+    launch(f"correlation_forward_{DTYPES[x.dtype]}", out.numel() * kernels.LANES, x, out, *sizes)
     return out
 
 
@@ -168,10 +155,12 @@ def _(x, reach, stride):  # noqa: ARG001
 @torch.library.custom_op("flow_ops::correlation_backward", mutates_args=())
 def correlation_backward(x: torch.Tensor, gradient: torch.Tensor, reach: int, stride: int) -> torch.Tensor:
     """The gradient of x."""
-    x, to_x = _aligned(x), torch.empty_like(x)
+    x = _laid_out(x)
+    to_x = torch.empty_like(x)
     batch, channels, rows, columns = x.shape
     sizes = batch, channels, rows, columns, reach, stride
-    launch(f"correlation_backward_{DTYPES[x.dtype]}", batch * rows * columns, x, gradient.contiguous(), to_x, *sizes)
+    threads = batch * rows * columns * kernels.LANES
+    launch(f"correlation_backward_{DTYPES[x.dtype]}", threads, x, gradient.contiguous(), to_x, *sizes)
     return to_x
 
 
@@ -193,16 +182,18 @@ correlation.register_autograd(_correlation_gradients, setup_context=_save_for_co
 
 
 def _empty(source, rows, columns):
-    return source.new_empty((*source.shape[:2], rows, columns)).contiguous(memory_format=torch.channels_last)
+    shape = *source.shape[:2], rows, columns
+    return torch.empty(shape, dtype=source.dtype, device=source.device, memory_format=torch.channels_last)
 
 
-def _or_flow(logits, flow):
-    """Something to point at where there are no logits; it is not read."""
-    return flow if logits is None else logits
-
-
-def _aligned(x):
+def _laid_out(x):
+    """x channels last, at an address that packs can be read from. (What autograd saved may have been moved.)"""
+    x = x.contiguous(memory_format=torch.channels_last)
     return x if x.data_ptr() % 16 == 0 else x.clone(memory_format=torch.channels_last)
+
+
+def _contiguous(x):
+    return None if x is None else x.contiguous()
 
 
 _library = torch.library.Library("flow_ops", "FRAGMENT")

@@ -1,18 +1,15 @@
 // Sampling along a flow, forward and backward: what flow_ops/reference.py defines, on a GPU.
 //
-// Layout. Features are channels last, (B, H, W, C), with C a multiple of the pack of 16 bytes in which they are read and
-// written. Flow (B, 2, H, W), logits (B, k^2, H, W) and correlations (B, D^2, H, W) are planar and float. The source's
-// grid, height x width, may be another than the flow's, rows x columns. All sums are float.
+// Layout. Features are channels last, (B, H, W, C), with C a multiple of the pack of 16 bytes in which they are read
+// and written. Flow (B, 2, H, W), logits (B, k^2, H, W) and correlations (B, D^2, H, W) are planar and float. The grid of
+// the source, height x width, may be another than the flow's, rows x columns. All sums are float.
 //
 // Work. LANES threads share a pixel: each takes every LANES-th pack of its channels, so that they read 128 bytes in a
 // row. bilinear, gaussian and attention are each a sum over N x N neighbouring pixels of the source, weighted by what
 // follows from flow and logits; every index is clamped to the source by itself, and NaN reads the first pixel.
 //
-// Parameters are pointers and 64 bit integers only, and offsets are 64 bit. No header is needed.
-
-#ifndef LANES
-#define LANES 8
-#endif
+// Parameters are pointers and 64 bit integers only, and offsets are 64 bit. No header is needed. THREADS, of a block,
+// and LANES, a power of two up to 32, are given by whoever compiles this.
 
 #ifdef __CUDACC__
 #define DEVICE __device__ __forceinline__
@@ -28,12 +25,14 @@ DEVICE unsigned short float_to_half(float x)
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
     return bits;
 }
+#endif
+
+// Every thread of the warp must come here.
 DEVICE float sum_over_lanes(float x)
 {
     for (int step = LANES / 2; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
     return x;
 }
-#endif
 
 typedef long long int64;
 
@@ -110,7 +109,7 @@ template <int N> struct Window
     DEVICE int64 pixel(int a, int b) const { return first[a] + column[b]; }
 };
 
-// ---------------------------------------------------------------------------------------------- weights of N x N pixels
+// --------------------------------------------------------------------------------------------- weights of N x N pixels
 
 // Each kind gives the weights of its N x N pixels, and leads gradients of the weights on to flow and logits.
 
@@ -231,7 +230,7 @@ template <int K> struct Attention  // Over K x K bilinear samples, which share (
     }
 };
 
-// -------------------------------------------------------------------------------------------------------- sums over taps
+// ------------------------------------------------------------------------------------------------------ sums over taps
 
 template <typename T, typename Taps> DEVICE void taps_forward(
     const T* source, const float* flow, const float* logits, T* out,
@@ -371,16 +370,16 @@ template <typename T> DEVICE void taps_collect(
     }
 }
 
-// ----------------------------------------------------------------------------------------------------- self-correlation
+// ---------------------------------------------------------------------------------------------------- self-correlation
 
-// LANES threads share a pixel and a displacement.
+// Sums over channels; LANES threads share a pixel and a displacement.
 template <typename T> DEVICE void correlation_forward(
     const T* x, float* out, int64 batch, int64 channels, int64 rows, int64 columns, int64 reach, int64 stride)
 {
     int64 side = 2 * reach + 1, plane = rows * columns;
     int64 item = thread_index() / LANES, lane = thread_index() % LANES;
     bool mine = item < batch * plane * side * side;
-    if (!mine) item = 0;
+    if (!mine) item = 0;  // All lanes of a warp meet in the sum below.
     int64 pixel = item / (side * side), n = item % (side * side), image = pixel / plane, place = pixel % plane;
     int64 row = place / columns + stride * (n / side - reach), column = place % columns + stride * (n % side - reach);
     bool inside = row >= 0 && row < rows && column >= 0 && column < columns;
@@ -394,7 +393,7 @@ template <typename T> DEVICE void correlation_forward(
             for (int i = 0; i < Pack<T>::SIZE; i++) sum += here[i] * there[i];
         }
     sum = sum_over_lanes(sum);
-    if (mine && lane == 0) out[(image * side * side + n) * plane + place] = sum / (float)channels;
+    if (mine && lane == 0) out[(image * side * side + n) * plane + place] = sum;
 }
 
 template <typename T> DEVICE void correlation_backward(
@@ -404,66 +403,69 @@ template <typename T> DEVICE void correlation_backward(
     int64 side = 2 * reach + 1, plane = rows * columns;
     int64 pixel = thread_index() / LANES, lane = thread_index() % LANES;
     if (pixel >= batch * plane) return;
-    int64 image = pixel / plane, place = pixel % plane;
+    int64 image = pixel / plane, place = pixel % plane, row = place / columns, column = place % columns;
     const float* of_image = gradient + image * side * side * plane;
     for (int64 c = lane * Pack<T>::SIZE; c < channels; c += LANES * Pack<T>::SIZE)
     {
         float sum[Pack<T>::SIZE] = {};
-        for (int64 n = 0; n < side * side; n++)
-        {
-            int64 row = place / columns + stride * (n / side - reach);
-            int64 column = place % columns + stride * (n % side - reach);
-            if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
-            // This pixel stands here for its own displacement n, and there for the opposite one.
-            int64 other = row * columns + column;
-            float weight = of_image[n * plane + place] + of_image[(side * side - 1 - n) * plane + other];
-            Pack<T> there = read(x + (image * plane + other) * channels + c);
-            #pragma unroll
-            for (int i = 0; i < Pack<T>::SIZE; i++) sum[i] += weight * there[i];
-        }
+        for (int64 i = -reach; i <= reach; i++)
+            for (int64 j = -reach; j <= reach; j++)
+            {
+                int64 other_row = row + stride * i, other_column = column + stride * j;
+                if (other_row < 0 || other_row >= rows || other_column < 0 || other_column >= columns) continue;
+                // This pixel stands here for its own displacement, and there for the opposite one.
+                int64 n = (i + reach) * side + j + reach, other = other_row * columns + other_column;
+                float weight = of_image[n * plane + place] + of_image[(side * side - 1 - n) * plane + other];
+                Pack<T> there = read(x + (image * plane + other) * channels + c);
+                #pragma unroll
+                for (int v = 0; v < Pack<T>::SIZE; v++) sum[v] += weight * there[v];
+            }
         Pack<T> result;
         #pragma unroll
-        for (int i = 0; i < Pack<T>::SIZE; i++) result.set(i, sum[i] / (float)channels);
+        for (int i = 0; i < Pack<T>::SIZE; i++) result.set(i, sum[i]);
         write(to_x + pixel * channels + c, result);
     }
 }
 
-// -------------------------------------------------------------------------------------------------------------- entries
+// ------------------------------------------------------------------------------------------------------------- entries
 
-#define KERNEL extern "C" __global__ void __launch_bounds__(128, 1)
+// One block on a multiprocessor is enough: registers are not to be spared by writing them to memory.
+#define KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 1)
+#define IN(T) const T* __restrict__
 #define SIZES int64 batch, int64 channels, int64 height, int64 width, int64 rows, int64 columns
 #define GIVEN batch, channels, height, width, rows, columns
 
 #define TAPS(name, Taps, dtype, T) \
-    KERNEL name##_forward_##dtype(const T* source, const float* flow, const float* logits, T* out, SIZES) \
+    KERNEL name##_forward_##dtype(IN(T) source, IN(float) flow, IN(float) logits, T* out, SIZES) \
     { taps_forward<T, Taps>(source, flow, logits, out, GIVEN); } \
-    KERNEL name##_backward_##dtype(const T* source, const float* flow, const float* logits, const T* gradient, \
+    KERNEL name##_backward_##dtype(IN(T) source, IN(float) flow, IN(float) logits, IN(T) gradient, \
                                    float* to_flow, float* to_logits, SIZES) \
     { taps_backward<T, Taps>(source, flow, logits, gradient, to_flow, to_logits, GIVEN); } \
-    KERNEL name##_scatter_##dtype(const float* flow, const float* logits, const T* gradient, float* to_source, SIZES) \
+    KERNEL name##_scatter_##dtype(IN(float) flow, IN(float) logits, IN(T) gradient, float* to_source, SIZES) \
     { taps_scatter<T, Taps>(flow, logits, gradient, to_source, GIVEN); }
 
 #define ALL_TAPS(name, ...) \
     TAPS(name, __VA_ARGS__, float32, float) \
     TAPS(name, __VA_ARGS__, float16, Half) \
     TAPS(name, __VA_ARGS__, bfloat16, BFloat) \
-    KERNEL name##_list(const float* flow, const float* logits, int64* index, float* weights, \
+    KERNEL name##_list(IN(float) flow, IN(float) logits, int64* index, float* weights, \
                        int64 batch, int64 height, int64 width, int64 rows, int64 columns) \
     { taps_list<__VA_ARGS__>(flow, logits, index, weights, batch, height, width, rows, columns); }
 
 ALL_TAPS(bilinear, Bilinear)
 ALL_TAPS(gaussian, Gaussian)
+ALL_TAPS(attention1, Attention<1>)
 ALL_TAPS(attention2, Attention<2>)
 ALL_TAPS(attention3, Attention<3>)
 
 #define OTHERS(dtype, T) \
-    KERNEL collect_##dtype(const T* gradient, const int64* order, const int64* start, const float* weights, \
+    KERNEL collect_##dtype(IN(T) gradient, IN(int64) order, IN(int64) start, IN(float) weights, \
                            T* to_source, int64 pixels, int64 channels, int64 taps) \
     { taps_collect<T>(gradient, order, start, weights, to_source, pixels, channels, taps); } \
-    KERNEL correlation_forward_##dtype(const T* x, float* out, int64 batch, int64 channels, int64 rows, \
+    KERNEL correlation_forward_##dtype(IN(T) x, float* out, int64 batch, int64 channels, int64 rows, \
                                        int64 columns, int64 reach, int64 stride) \
     { correlation_forward<T>(x, out, batch, channels, rows, columns, reach, stride); } \
-    KERNEL correlation_backward_##dtype(const T* x, const float* gradient, T* to_x, int64 batch, int64 channels, \
+    KERNEL correlation_backward_##dtype(IN(T) x, IN(float) gradient, T* to_x, int64 batch, int64 channels, \
                                         int64 rows, int64 columns, int64 reach, int64 stride) \
     { correlation_backward<T>(x, gradient, to_x, batch, channels, rows, columns, reach, stride); }
 

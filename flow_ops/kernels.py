@@ -14,9 +14,9 @@ import torch
 
 SOURCE = Path(__file__).with_name("kernels.cu")
 ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
-FLAGS = ("-O3", "-std=c++17")
-THREADS = 128  # Per block, as the source's launch bounds say.
-LANES = 8  # Threads that share a pixel, as in the source. They must divide a warp.
+THREADS = 128  # Per block.
+LANES = 8  # Threads that share a pixel.
+FLAGS = ("-std=c++17", f"-DTHREADS={THREADS}", f"-DLANES={LANES}")
 
 logger = logging.getLogger(__name__)
 
@@ -51,17 +51,20 @@ def _fault_of_gpu(index):
     return fault
 
 
-def launch(name, pixels, *arguments, lanes=None):
-    """Start the entry `name` with `lanes` threads (None: as the source says) for each of `pixels` pixels.
+def launch(name, threads, *arguments):
+    """Start the entry `name` with as many threads.
 
-    arguments: those of the entry, tensors and whole numbers. Tensors are handed over as they lie in memory, without a
-    copy; all are on one device.
+    arguments: those of the entry: tensors, of one device, which are handed over as they lie in memory and without a
+    copy; None for a tensor that it does not read; and whole numbers.
     """
     device = next(argument.device for argument in arguments if torch.is_tensor(argument))
-    numbers = [argument.data_ptr() if torch.is_tensor(argument) else argument for argument in arguments]
-    blocks = -(-pixels * (lanes or LANES) // THREADS)
+    blocks = -(-threads // THREADS)
     if blocks:
-        STARTERS[device.type](device, name, blocks, numbers)
+        STARTERS[device.type](device, name, blocks, [_as_number(argument) for argument in arguments])
+
+
+def _as_number(argument):
+    return argument.data_ptr() if torch.is_tensor(argument) else argument or 0
 
 
 def _start_on_gpu(device, name, blocks, numbers):
@@ -77,16 +80,22 @@ def _entry(index, name):
     import cupy
 
     with cupy.cuda.Device(index):
-        return _module().get_function(name)
+        return _module(index).get_function(name)
 
 
 @functools.cache
-def _module():
+def _module(index):
+    """What is built ahead, if this GPU and its driver can load it; else the source, compiled now by NVRTC."""
     import cupy
 
     if built_file().is_file():
-        return cupy.RawModule(path=str(built_file()))
-    return cupy.RawModule(code=SOURCE.read_text(), options=("-std=c++17",))  # NVRTC, into CuPy's cache.
+        module = cupy.RawModule(path=str(built_file()))
+        try:
+            module.get_function("bilinear_list")
+            return module
+        except cupy.cuda.driver.CUDADriverError as error:
+            logger.info("flow_ops: %s cannot be loaded on GPU %d (%s)", built_file(), index, error)
+    return cupy.RawModule(code=SOURCE.read_text(), options=FLAGS)
 
 
 STARTERS = {"cuda": _start_on_gpu}  # By the type of device: (device, entry, blocks, numbers) -> None.

@@ -4,8 +4,8 @@ A flow (B, 2, H, W) is in pixels of its own grid, x first: pixel p reads the sou
 the source is read from its border: every tap's index is clamped, its weight is that of the unclamped position. Computed
 in float32 at least, positions above all; results have the source's type.
 
-impl: "cuda" or "torch" forces one; "auto" takes the kernels where they can run. Where they cannot although the tensors
-are on a GPU, torch's operations run in their place, and say so once. Both have first derivatives.
+impl: "cuda" or "torch" forces one; "auto" takes the kernels where they can run: on a GPU, for float32, float16 and
+bfloat16, and windows up to 3 x 3. A GPU on which they cannot be loaded says so once. Both have first derivatives.
 """
 
 
@@ -50,7 +50,7 @@ def flow_local_attention(source, flow, logits, kernel, impl="auto"):
         raise ValueError(f"logits: expected (B, k^2, H, W) = {expected}, got {tuple(logits.shape)}")
     _check_together(source=source, flow=flow, logits=logits)
     if _on_kernels(impl, source, flow, logits, kernel=kernel):
-        return cuda_path.attention(source, flow, logits, kernel)
+        return cuda_path.warp(source, flow, f"attention{kernel}", logits)
     return torch_path.flow_local_attention(source, flow, logits, kernel)
 
 

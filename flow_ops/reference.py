@@ -1,7 +1,7 @@
 """What the operations of `flow_ops.ops` compute, written as plainly as their definitions.
 
 Slow, and free with memory: the fast paths are tested against these. Arguments, units and results are those of the
-functions of the same names in `flow_ops.ops`, which has no faster way for `self_correlation` and uses this one.
+functions of the same names in `flow_ops.ops`.
 """
 
 import torch
