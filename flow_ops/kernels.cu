@@ -1,8 +1,8 @@
 // Sampling along a flow, forward and backward: what flow_ops/reference.py defines, on a GPU.
 //
 // Layout. Features are channels last, (B, H, W, C), with C a multiple of the pack of 16 bytes in which they are read
-// and written. Flow (B, 2, H, W), logits (B, k^2, H, W) and correlations (B, D^2, H, W) are planar and float. The grid of
-// the source, height x width, may be another than the flow's, rows x columns. All sums are float.
+// and written. Flow (B, 2, H, W), logits (B, k^2, H, W) and correlations (B, D^2, H, W) are planar and float. The grid
+// of the source, height x width, may be another than the flow's, rows x columns. All sums are float.
 //
 // Work. LANES threads share a pixel: each takes every LANES-th pack of its channels, so that they read 128 bytes in a
 // row. bilinear, gaussian and attention are each a sum over N x N neighbouring pixels of the source, weighted by what
