@@ -1,6 +1,7 @@
 """What a person sees when what they gave cannot be used: one sentence, and an exit code."""
 
 import functools
+import os
 import sys
 
 
@@ -11,7 +12,8 @@ class InputError(Exception):
 def command(main):
     """Decorate a command line's `main`: an InputError ends the program with its sentence on stderr and exit code 2.
 
-    So does a file that the system does not let it reach. Ctrl-C ends it with exit code 130.
+    So does a file that the system does not let it reach. Ctrl-C ends it with exit code 130, a reader of its output that
+    goes away with 141.
     """
 
     @functools.wraps(main)
@@ -21,6 +23,9 @@ def command(main):
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
+        except BrokenPipeError:  # As `head` leaves a program that has more to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Nor is it said at the exit.
+            sys.exit(141)
         except OSError as error:
             if error.filename is None:
                 raise
