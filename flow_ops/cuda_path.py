@@ -27,7 +27,7 @@ def self_correlation(x, radius, stride):
 
 
 def _packed(x):
-    """x channels last in memory, at an address that packs can be read from, its channels padded to whole packs."""
+    """x channels last in memory, its channels padded to whole packs. So autograd saves it, and converts it once."""
     missing = -x.shape[1] % (16 // x.element_size())
     if missing:
         x = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, missing))

@@ -232,15 +232,30 @@ template <int K> struct Attention  // Over K x K bilinear samples, which share (
 
 // ------------------------------------------------------------------------------------------------------ sums over taps
 
+// What a pixel reads of the source, and how much of each.
+template <typename Taps> struct Sampling
+{
+    Target target;
+    Taps taps;
+    Window<Taps::N> window;
+
+    DEVICE Sampling(
+        const float* flow, const float* logits, int64 pixel, int64 height, int64 width, int64 rows, int64 columns)
+        : target(flow, pixel, rows, columns), taps(target, logits, rows * columns),
+          window(target, Taps::BEFORE, height, width)
+    {
+    }
+    DEVICE int64 pixel(int a, int b) const { return window.pixel(a, b); }
+    DEVICE float weight(int a, int b) const { return taps.weight(a, b); }
+};
+
 template <typename T, typename Taps> DEVICE void taps_forward(
     const T* source, const float* flow, const float* logits, T* out,
     int64 batch, int64 channels, int64 height, int64 width, int64 rows, int64 columns)
 {
     int64 pixel = thread_index() / LANES, lane = thread_index() % LANES;
     if (pixel >= batch * rows * columns) return;
-    Target target(flow, pixel, rows, columns);
-    Taps taps(target, logits, rows * columns);
-    Window<Taps::N> window(target, Taps::BEFORE, height, width);
+    Sampling<Taps> sampling(flow, logits, pixel, height, width, rows, columns);
     for (int64 c = lane * Pack<T>::SIZE; c < channels; c += LANES * Pack<T>::SIZE)
     {
         float sum[Pack<T>::SIZE] = {};
@@ -249,8 +264,8 @@ template <typename T, typename Taps> DEVICE void taps_forward(
             #pragma unroll
             for (int b = 0; b < Taps::N; b++)
             {
-                Pack<T> pack = read(source + window.pixel(a, b) * channels + c);
-                float weight = taps.weight(a, b);
+                Pack<T> pack = read(source + sampling.pixel(a, b) * channels + c);
+                float weight = sampling.weight(a, b);
                 #pragma unroll
                 for (int i = 0; i < Pack<T>::SIZE; i++) sum[i] += weight * pack[i];
             }
@@ -305,9 +320,7 @@ template <typename T, typename Taps> DEVICE void taps_scatter(
 {
     int64 pixel = thread_index() / LANES, lane = thread_index() % LANES;
     if (pixel >= batch * rows * columns) return;
-    Target target(flow, pixel, rows, columns);
-    Taps taps(target, logits, rows * columns);
-    Window<Taps::N> window(target, Taps::BEFORE, height, width);
+    Sampling<Taps> sampling(flow, logits, pixel, height, width, rows, columns);
     for (int64 c = lane * Pack<T>::SIZE; c < channels; c += LANES * Pack<T>::SIZE)
     {
         Pack<T> above = read(gradient + pixel * channels + c);
@@ -316,8 +329,8 @@ template <typename T, typename Taps> DEVICE void taps_scatter(
             #pragma unroll
             for (int b = 0; b < Taps::N; b++)
             {
-                float* to = to_source + window.pixel(a, b) * channels + c;
-                float weight = taps.weight(a, b);
+                float* to = to_source + sampling.pixel(a, b) * channels + c;
+                float weight = sampling.weight(a, b);
                 #pragma unroll
                 for (int i = 0; i < Pack<T>::SIZE; i++) atomicAdd(to + i, weight * above[i]);
             }
@@ -332,16 +345,14 @@ template <typename Taps> DEVICE void taps_list(
     const int N = Taps::N;
     int64 pixel = thread_index();
     if (pixel >= batch * rows * columns) return;
-    Target target(flow, pixel, rows, columns);
-    Taps taps(target, logits, rows * columns);
-    Window<N> window(target, Taps::BEFORE, height, width);
+    Sampling<Taps> sampling(flow, logits, pixel, height, width, rows, columns);
     #pragma unroll
     for (int a = 0; a < N; a++)
         #pragma unroll
         for (int b = 0; b < N; b++)
         {
-            index[pixel * N * N + a * N + b] = window.pixel(a, b);
-            weights[pixel * N * N + a * N + b] = taps.weight(a, b);
+            index[pixel * N * N + a * N + b] = sampling.pixel(a, b);
+            weights[pixel * N * N + a * N + b] = sampling.weight(a, b);
         }
 }
 

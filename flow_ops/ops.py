@@ -8,7 +8,6 @@ impl: "cuda" or "torch" forces one; "auto" takes the kernels where they can run:
 bfloat16, and windows up to 3 x 3. A GPU on which they cannot be loaded says so once. Both have first derivatives.
 """
 
-
 from flow_ops import cuda_path, kernels, torch_path
 
 IMPLEMENTATIONS = ("auto", "cuda", "torch")

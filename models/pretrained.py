@@ -92,10 +92,11 @@ def _convert(path, own):
 
 def save_tensors(tensors, path):
     """Write a safetensors file, whole or not at all. Raises InputError where writing fails."""
-    separate = {}
+    separate, seen = {}, set()
     for name, tensor in tensors.items():
-        shared = any(tensor.data_ptr() == other.data_ptr() for other in separate.values()) if tensor.numel() else False
-        separate[name] = tensor.clone() if shared else tensor.contiguous()
+        tensor = tensor.contiguous()
+        separate[name] = tensor.clone() if tensor.data_ptr() in seen else tensor
+        seen.add(tensor.data_ptr())
 
     def write(file):
         try:

@@ -8,7 +8,6 @@ more than that, a call of a function, is refused.
 import _compat_pickle
 import pickle
 import pickletools
-import re
 import sys
 import threading
 import zipfile
@@ -74,7 +73,7 @@ def _reason(error):
     """An error in one line. torch puts the unpickler's between advice to trust the file and a link."""
     text = str(error)
     if text.startswith("Weights only load failed"):
-        text = re.sub(r".*WeightsUnpickler error:|.*", "", text, count=1, flags=re.DOTALL)
+        text = text.partition("WeightsUnpickler error:")[2]
     return printable(next(iter(text.strip().splitlines()), type(error).__name__).removesuffix("."))
 
 
