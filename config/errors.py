@@ -1,8 +1,13 @@
-"""What a person sees when what they gave cannot be used: one sentence, and an exit code."""
+"""What a person sees when what they gave cannot be used: one sentence, and an exit code.
+
+A run that was told to stop, and saved, ends with exit code STOPPED: the same command goes on.
+"""
 
 import functools
 import os
 import sys
+
+STOPPED = 75  # EX_TEMPFAIL of sysexits.h.
 
 
 class InputError(Exception):

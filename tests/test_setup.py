@@ -1,88 +1,12 @@
 """setup.sh and the scripts, run on a copy of the shell files with an interpreter that only writes down pip's work."""
 
-import os
 import re
 import shutil
-import stat
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SHELL_FILES = [ROOT / "setup.sh", ROOT / ".ci/run", *sorted((ROOT / "scripts").glob("*.sh"))]
-KERNELS = [ROOT / "flow_ops" / name for name in ("kernels.cu", "kernels.py", "build.py")]
-REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-gpu.txt", "constraints.txt"]
-
-# Answers `-m pip` and the question for torch's CUDA version; leaves the rest to the real interpreter.
-PYTHON = """#!/usr/bin/env bash
-case "$*" in
-    "-m pip "*)
-        echo "$PIP_CONSTRAINT | ${CUDA_MAJOR:-} | ${*:3}" >>"$PIP_LOG"
-        [[ "$*" != *"${PIP_FAILS:-nothing}"* ]] ;;
-    *torch.version.cuda*) echo 13 ;;
-    *torch.cuda.device_count*) echo 2 ;;
-    *"-m flow_ops.build"*)
-        echo built >>"$BUILD_LOG"
-        mkdir -p flow_ops/_build
-        [ -z "${BUILD_FAILS:-}" ] || { echo "no such architecture"; exit 2; } ;;
-    *train.py* | *test.py* | *"-m evaluation"*) echo "$*" ;;
-    *) exec REAL "$@" ;;
-esac
-"""
-NVIDIA_SMI = """#!/usr/bin/env bash
-echo "GPU 0: NVIDIA"
-"""
-
-
-def write_program(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-
-
-class Machine:
-    """A copy of the shell files, an active environment, and no GPU."""
-
-    def __init__(self, folder):
-        self.repository = folder / "a repository"
-        self.pip_log = folder / "pip.log"
-        self.environment = folder / "environment"
-        (self.repository / "scripts").mkdir(parents=True)
-        for file in [*SHELL_FILES, *KERNELS, *(ROOT / name for name in REQUIREMENTS)]:
-            target = self.repository / file.relative_to(ROOT)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copy(file, target)
-        write_program(self.environment / "bin/python", PYTHON.replace("REAL", sys.executable))
-        self.programs = folder / "programs"
-        self.programs.mkdir()
-        foreign = ("CONDA", "VIRTUAL_ENV", "PIP_", "NPROC", "CUDA_MAJOR")
-        self.variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        write_program(self.programs / "nvidia-smi", "#!/usr/bin/env bash\nexit 9\n")
-        self.variables["PATH"] = f"{self.programs}:{self.variables['PATH']}"
-        write_program(self.programs / "nvcc", "#!/usr/bin/env bash\n")
-        self.build_log = folder / "build.log"
-        self.variables |= {"VIRTUAL_ENV": str(self.environment), "PIP_LOG": str(self.pip_log)}
-        self.variables["BUILD_LOG"] = str(self.build_log)
-
-    def add_gpu(self):
-        write_program(self.programs / "nvidia-smi", NVIDIA_SMI)
-
-    def run(self, script, *arguments, **variables):
-        return subprocess.run(
-            ["bash", str(self.repository / script), *arguments],
-            env=self.variables | variables,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def pip(self):
-        """What pip was asked to do since the last call."""
-        lines = self.pip_log.read_text().splitlines() if self.pip_log.exists() else []
-        self.pip_log.unlink(missing_ok=True)
-        return lines
+from tests.machine import REQUIREMENTS, ROOT, SHELL_FILES, Machine, write_program
 
 
 @pytest.fixture
@@ -210,21 +134,6 @@ def test_an_unknown_option_is_named(machine):
 )
 def test_training_takes_a_configuration_and_overrides(machine, arguments, expected):
     assert machine.run("scripts/train.sh", *arguments).stdout.strip() == expected
-
-
-def test_training_starts_one_process_per_gpu_or_as_many_as_asked(machine):
-    launcher = "-m torch.distributed.run --standalone --nproc_per_node {} train.py config/deepfashion_256.yaml"
-    assert machine.run("scripts/train.sh", NPROC="3").stdout.strip() == launcher.format(3)
-    machine.add_gpu()
-    assert machine.run("scripts/train.sh").stdout.strip() == launcher.format(2)
-    assert machine.run("scripts/train.sh", NPROC="1").stdout.startswith("train.py")
-
-
-@pytest.mark.parametrize("count", ["0", "two", "-1"])
-def test_a_number_of_processes_that_is_none_is_named(machine, count):
-    result = machine.run("scripts/train.sh", NPROC=count)
-    assert result.returncode == 2
-    assert f"NPROC: expected a number of processes, 1 or more, got {count}" in result.stderr
 
 
 def test_inference_without_flags_takes_the_demo_weights_it_finds(machine):
