@@ -53,7 +53,7 @@ def main():
         how = f"{sampling.sampler}, {sampling.steps} steps, guidance {sampling.guidance}, seed {args.seed}"
         print(f"{checkpoint}: {how}")
         print(f"{out}: {len(results)} pictures", flush=True)
-    loader = Loader(pairs, args.workers, batch_sampler=batches)
+    loader = Loader(pairs, args.workers, batches, setting="--workers")
     progress = tqdm(loader, unit="batch", dynamic_ncols=True, disable=None if state.is_main_process else True)
     for batch in progress:
         images, _ = draw_pairs(model, to_device(batch, state.device), sampling, args.seed)

@@ -5,6 +5,7 @@ import math
 from config.errors import InputError
 
 SAMPLERS = ("ddim", "ddpm", "dpm++", "unipc")
+PARALLELS = ("ddp", "fsdp")
 PRECISIONS = ("no", "bf16", "fp16")
 FLOW_FEATURES = ("vgg19", "pixels")
 
@@ -72,6 +73,7 @@ def _validate_image_size(model, largest):
 
 def _validate_data(data):
     _at_least(0, "data.workers", data.workers)
+    _between(0, 1, "data.max_damaged", data.max_damaged)
 
 
 def _validate_loss(loss):
@@ -82,7 +84,10 @@ def _validate_loss(loss):
 
 def _validate_training(training):
     _check(training.output != "", "training.output", "nothing", "a folder")
-    for name in ("steps", "batch_size", "accumulation", "log_every", "picture_every", "checkpoint_every", "keep_last"):
+    for name in (
+        "steps", "batch_size", "accumulation", "log_every", "picture_every", "checkpoint_every", "keep_last",
+        "max_skipped", "stall_seconds",
+    ):  # fmt: skip
         _at_least(1, f"training.{name}", getattr(training, name))
     for name in ("seed", "warmup_steps", "decay_steps", "keep_every"):
         _at_least(0, f"training.{name}", getattr(training, name))
@@ -91,6 +96,7 @@ def _validate_training(training):
         _check(0 < value < math.inf, f"training.{name}", value, "a number above 0")
     _between(0, 1, "training.condition_dropout", training.condition_dropout)
     _check(0 <= training.ema_decay < 1, "training.ema_decay", training.ema_decay, "from 0 to below 1")
+    _one_of(PARALLELS, "training.parallel", training.parallel)
     _one_of(PRECISIONS, "training.precision", training.precision)
 
 

@@ -39,6 +39,7 @@ class DataConfig:
     lmdb: str = "datasets/deepfashion_lmdb"  # What data/prepare_data.py wrote: one folder HEIGHT-WIDTH per size.
     augment: bool = True  # Random scale, crop and flip.
     workers: int = 4  # Loader processes per training process; 0 loads in the process itself.
+    max_damaged: float = 0.01  # Share of pairs with an unreadable image, above which training stops.
 
 
 @dataclass
@@ -60,6 +61,8 @@ class TrainingConfig:
     steps: int = 300_000
     batch_size: int = 4  # Pairs per process and pass; each is used in both directions.
     accumulation: int = 1  # Passes per step.
+    parallel: str = "ddp"  # Several processes: ddp, each holds the whole model, or fsdp, each holds a part of it.
+    gradient_checkpointing: bool = False  # ResBlocks are computed again in the backward pass, to save memory.
     learning_rate: float = 2e-5  # Adam's, between warm-up and decay.
     warmup_steps: int = 5_000  # From 4 % of the learning rate; until it ends the EMA is a plain copy.
     decay_steps: int = 0  # The rate falls to nothing over the last steps; 0: it stays flat, as in the paper.
@@ -72,6 +75,8 @@ class TrainingConfig:
     checkpoint_every: int = 2_000
     keep_last: int = 2  # Newest checkpoints that stay.
     keep_every: int = 50_000  # Checkpoints of these steps stay too; 0 keeps none.
+    max_skipped: int = 10  # Steps in a row left out, for a loss or gradient that is not finite, before the run stops.
+    stall_seconds: int = 600  # A step that takes longer is reported, with where it stands.
 
 
 @dataclass

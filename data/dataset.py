@@ -11,9 +11,11 @@ from config.errors import InputError
 from data.images import read_rgb, squeeze, to_tensor
 from data.pairs import check_images, check_keypoints, keypoint_path, lmdb_key, read_pairs, result_name, without
 from data.pose import annotation_to_image, pose_map, read_keypoints
-from data.store import ImageStore
+from data.store import DamagedImage, ImageStore
 
 LARGEST_SCALE = 0.05  # Training images grow by up to this share before they are cropped.
+TRIED = 5  # Records, before a data base is refused.
+REPLACEMENTS = 10  # Pairs tried in place of one with a damaged image.
 
 
 class PairDataset(Dataset):
@@ -21,7 +23,11 @@ class PairDataset(Dataset):
 
     Position p stands in epoch p // len, which runs over the pairs in an order of its own. An item is a dict of
     source_image, target_image: float32 (3, H, W) in [-1, 1]; source_pose, target_pose: float32 (20, H, W) in [0, 1];
-    position: int. Raises InputError where the root, its files or the data base of `size` (H, W) do not fit together.
+    position: int; damaged: a message for each image of the data base that could not be read. A pair with such an image
+    is replaced by another one, which follows from the seed and the position too.
+
+    Raises InputError where the root, its files or the data base of `size` (H, W) do not fit together, and DamagedImage
+    where the replacements cannot be read either.
     """
 
     def __init__(self, data, size, seed):
@@ -36,19 +42,38 @@ class PairDataset(Dataset):
         self.pairs = without(read_pairs(self.root, "train"), self.store.left_out())
         check_images(self.pairs, lambda image: lmdb_key(image) in self.store, f"is not in {self.store.path}")
         check_keypoints(self.pairs, self.root)
-        self.store.read(lmdb_key(self.pairs[0].target))  # Finds a wrong size before any worker starts.
+        self._read_some()
 
     def __len__(self):
         return len(self.pairs)
 
     def __getitem__(self, position):
-        position = int(position)
-        random = np.random.default_rng((self.seed, position))
+        position, damaged = int(position), []
+        for attempt in range(1 + REPLACEMENTS):
+            try:
+                return {**self._item(position, attempt), "position": position, "damaged": damaged}
+            except DamagedImage as error:
+                damaged.append(str(error))
+                last = error
+        raise last
+
+    def names(self, position):
+        """(source, target): the names of the images that a position stands for. Reads none of them."""
+        source, target, _ = self._draw(int(position), attempt=0)
+        return source, target
+
+    def _draw(self, position, attempt):
+        """Names of source and target, and the generator for what else is drawn. Later attempts draw another pair."""
+        random = np.random.default_rng((self.seed, position, 0, attempt) if attempt else (self.seed, position))
         epoch, place = divmod(position, len(self))
-        pair = self.pairs[_epoch_order(self.seed, epoch, len(self))[place]]
-        source = pair.sources[random.integers(len(pair.sources))]
+        index = random.integers(len(self)) if attempt else _epoch_order(self.seed, epoch, len(self))[place]
+        pair = self.pairs[index]
+        return pair.sources[random.integers(len(pair.sources))], pair.target, random
+
+    def _item(self, position, attempt):
+        source, target, random = self._draw(position, attempt)
         source_image, source_pose = self._load(source, random)
-        target_image, target_pose = self._load(pair.target, random)
+        target_image, target_pose = self._load(target, random)
         item = {
             "source_image": source_image,
             "source_pose": source_pose,
@@ -57,7 +82,16 @@ class PairDataset(Dataset):
         }
         if self.augment and random.random() < 0.5:
             item = {name: values.flip(-1) for name, values in item.items()}
-        return {**item, "position": position}
+        return item
+
+    def _read_some(self):
+        """Find a wrong size before any worker starts, but let a few records be damaged."""
+        for pair in self.pairs[:: -(-len(self) // TRIED)]:
+            try:
+                return self.store.read(lmdb_key(pair.target))
+            except DamagedImage as error:
+                last = error
+        raise last
 
     def _load(self, name, random):
         """Image (3, H, W) and pose map (20, H, W), varied alike."""

@@ -1,12 +1,16 @@
-"""Writing files that are either whole or not there."""
+"""Writing files that are either whole or not there, and finding out whether they still are."""
 
 import contextlib
+import fcntl
 import glob
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
 from config.errors import InputError
+
+SUMS_FILE = "SHA256SUMS"
 
 
 def write_whole(path, write):
@@ -45,7 +49,7 @@ def whole_folder(path):
         shutil.rmtree(partial, ignore_errors=True)  # Of a process that was killed.
         partial.mkdir(parents=True)
         yield partial
-        for part in [*partial.iterdir(), partial]:
+        for part in [*partial.rglob("*"), partial]:
             _sync(part)
         os.replace(partial, final)
         _sync(final.parent)
@@ -54,6 +58,57 @@ def whole_folder(path):
         raise InputError(f"{path}: could not be written ({getattr(cause, 'strerror', None) or cause})") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def lock(path):
+    """Hold the file `path` locked, making it if need be: a file to keep open, or None if another process holds it.
+
+    The lock goes with the process, however it ends.
+    """
+    file = open(path, "w")  # noqa: SIM115 (it is the caller's)
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def write_sums(folder):
+    """Write SHA256SUMS into a folder, a line "SHA-256  NAME" for each file below it: `sha256sum --check` reads it."""
+    lines = [f"{_sum(Path(folder) / name)}  {name}\n" for name in _files(folder)]
+    (Path(folder) / SUMS_FILE).write_text("".join(lines))
+
+
+def damage(folder, names=None):
+    """What is wrong with the files that a folder's SHA256SUMS lists, or only with `names`; None if nothing is."""
+    try:
+        sums = dict(line.split("  ", 1)[::-1] for line in (Path(folder) / SUMS_FILE).read_text().splitlines())
+    except (OSError, ValueError):
+        return f"{SUMS_FILE} is missing or damaged"
+    for name in {*sums, *_files(folder)} if names is None else names:
+        path = Path(folder) / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if name not in sums:
+            return f"{SUMS_FILE} does not list {name}"
+        try:
+            if _sum(path) != sums[name]:
+                return f"{name} is damaged"
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
+    return None
+
+
+def _files(folder):
+    """Names of the files below a folder, without that of the checksums."""
+    paths = [path.relative_to(folder) for path in Path(folder).rglob("*") if path.is_file()]
+    return sorted(str(path) for path in paths if str(path) != SUMS_FILE)
+
+
+def _sum(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path):

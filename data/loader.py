@@ -1,13 +1,15 @@
-"""Loaders: batches whose content follows from (seed, step), whatever the number of workers."""
+"""Loaders: batches whose content follows from the seed and their place, whatever the number of workers."""
 
+import contextlib
 import itertools
+import logging
 
-import cv2
 import torch
-from torch.utils.data import DataLoader, Dataset, default_collate
 
-from config.errors import InputError
 from data.dataset import PairDataset
+from data.workers import Workers, load_batch
+
+logger = logging.getLogger(__name__)
 
 
 def training_loader(
@@ -15,95 +17,90 @@ def training_loader(
     size,
     seed,
     batch_size,
-    first_step=0,
-    steps=None,  # Stop before this step; None goes on for ever.
+    first_position=0,  # Pairs that came before, those of all ranks together.
+    steps=None,  # How many; None goes on for ever.
     rank=0,
     world_size=1,
     accumulation=1,
 ):
-    """Batches of PairDataset's items for the steps first_step, first_step + 1, ..: `accumulation` of them per step.
+    """Batches of PairDataset's items, `steps` times `accumulation` of them.
 
-    `data` is a config.schema.DataConfig, `size` (H, W), `batch_size` the pairs per process and batch. The batch of
-    (step, micro, rank) holds the positions ((step * accumulation + micro) * world_size + rank) * batch_size + 0, 1, ..
-    Each process makes its own share, so the loader must not be sharded again. Raises InputError where the data are
-    unfit, here or while it is iterated over.
+    `data` is a config.schema.DataConfig, `size` (H, W), `batch_size` the pairs per process and batch. Batch number b of
+    a rank holds the positions first_position + (b * world_size + rank) * batch_size + 0, 1, .. So a run may go on from
+    the same place in the data with other numbers of processes, pairs per batch and batches per step. Each process
+    makes its own share: the loader must not be sharded again. Raises InputError where the data are unfit, here or while
+    it is iterated over.
     """
-    batches = _Batches(batch_size, first_step, steps, rank, world_size, accumulation)
-    return Loader(PairDataset(data, size, seed), data.workers, batch_sampler=batches)
+    count = None if steps is None else max(0, steps) * accumulation
+    batches = _Batches(first_position, count, batch_size, rank, world_size)
+    return Loader(PairDataset(data, size, seed), data.workers, batches)
 
 
-class Loader(DataLoader):
-    """A DataLoader that hands on an InputError as it was raised, also from a worker, and leaves torch's seed alone."""
+class Loader:
+    """Batches of a dataset's items, loaded ahead by `workers` processes, or by this one where there are none.
 
-    def __init__(self, dataset, workers, **options):
-        super().__init__(
-            _Guarded(dataset),
-            num_workers=workers,
-            collate_fn=_collate,
-            worker_init_fn=_start_worker,
-            pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),
-            **options,
-        )
+    `batch_sampler` is an iterable of lists of indices, `setting` the user's word for `workers`. A worker that dies is
+    replaced and no batch is lost; `incidents` gains a sentence about it, for who drains that list. Iterating raises
+    InputError where the dataset does, and where one batch is the end of three workers. Torch's seed is left alone.
+    """
 
-    def __iter__(self):
-        for batch in super().__iter__():
-            if isinstance(batch, InputError):
-                raise batch
-            yield batch
-
-
-class _Guarded(Dataset):
-    """Returns an InputError in place of the item: raised in a worker, it would arrive inside a traceback's text."""
-
-    def __init__(self, dataset):
-        self.dataset = dataset
+    def __init__(self, dataset, workers, batch_sampler, setting="data.workers"):
+        self.dataset, self.workers, self.batch_sampler = dataset, workers, batch_sampler
+        self.setting = setting
+        self.incidents = []
 
     def __len__(self):
-        return len(self.dataset)
+        return len(self.batch_sampler)
 
-    def __getitem__(self, index):
-        try:
-            return self.dataset[index]
-        except InputError as error:
-            return error
+    def __iter__(self):
+        pinned = torch.cuda.is_available()
+        with contextlib.closing(self._load()) as batches:
+            for batch in batches:
+                yield _pinned(batch) if pinned else batch
+
+    def _load(self):
+        if not self.workers:
+            yield from (load_batch(self.dataset, indices) for indices in self.batch_sampler)
+            return
+        with contextlib.closing(Workers(self.dataset, self.workers, self.setting, self._note)) as workers:
+            yield from workers.load(self.batch_sampler)
+
+    def _note(self, incident):
+        logger.warning("%s: %s", self.setting, incident)
+        self.incidents.append(incident)
 
 
-def _collate(items):
-    faults = [item for item in items if isinstance(item, InputError)]
-    return faults[0] if faults else default_collate(items)
-
-
-def _start_worker(_):
-    cv2.setNumThreads(0)  # One worker, one thread.
-    torch.set_num_threads(1)
+def _pinned(batch):
+    return {name: value.pin_memory() if torch.is_tensor(value) else value for name, value in batch.items()}
 
 
 class _Batches:
     """The positions of each batch of one rank, a list per batch."""
 
-    def __init__(self, batch_size, first_step, steps, rank, world_size, accumulation):
-        self.batch_size, self.first_step, self.steps = batch_size, first_step, steps
-        self.rank, self.world_size, self.accumulation = rank, world_size, accumulation
+    def __init__(self, first_position, count, batch_size, rank, world_size):
+        self.first_position, self.count, self.batch_size = first_position, count, batch_size
+        self.rank, self.world_size = rank, world_size
 
     def __iter__(self):
-        count = itertools.count() if self.steps is None else range(len(self))
-        for batch in count:
-            first = ((self.first_step * self.accumulation + batch) * self.world_size + self.rank) * self.batch_size
+        for batch in itertools.count() if self.count is None else range(self.count):
+            first = self.first_position + (batch * self.world_size + self.rank) * self.batch_size
             yield list(range(first, first + self.batch_size))
 
     def __len__(self):
-        if self.steps is None:
+        if self.count is None:
             raise TypeError("an endless loader has no length")
-        return max(0, self.steps - self.first_step) * self.accumulation
+        return self.count
 
 
 def both_directions(batch):
-    """N pairs -> 2 N samples: (source -> target), then (target -> source). Other entries are repeated."""
+    """N pairs -> 2 N samples: (source -> target), then (target -> source). Other tensors are repeated."""
     swapped = {
         "source_image": "target_image",
         "target_image": "source_image",
         "source_pose": "target_pose",
         "target_pose": "source_pose",
     }
-    return {name: torch.cat([values, batch[swapped.get(name, name)]]) for name, values in batch.items()}
+    return {
+        name: torch.cat([values, batch[swapped.get(name, name)]]) if torch.is_tensor(values) else values
+        for name, values in batch.items()
+    }

@@ -5,8 +5,6 @@ A key is an image's path ending in `.png`, its value the PNG file of the RGB ima
 """
 
 import contextlib
-import fcntl
-import io
 import os
 import re
 import shutil
@@ -14,11 +12,10 @@ import weakref
 from pathlib import Path
 
 import lmdb
-from PIL import Image
 
 from config.errors import InputError
-from data.files import write_whole
-from data.images import DAMAGE
+from data.files import lock, write_whole
+from data.images import DAMAGE, decode_png
 
 LENGTH_KEY = b"length"
 LEFT_OUT = "left_out.txt"  # Beside the data base: keys of the images that could not be read.
@@ -26,6 +23,10 @@ _READER_MAP = 1 << 40  # Address space only; room for images that another proces
 _EMPTY = 8192  # Bytes of an LMDB without entries; a smaller file was cut off as it was made.
 _UNWRITTEN = 1 << 16  # Bytes at the end that LMDB may have given up before it wrote them.
 _environments = weakref.WeakValueDictionary()  # A process may open a folder once; its stores share that.
+
+
+class DamagedImage(InputError):  # noqa: N818
+    """An image of the data base cannot be read, or is not of its size. Others may be."""
 
 
 def folder_name(size):
@@ -48,8 +49,10 @@ class ImageStore:
             raise InputError(_nothing_there(Path(folder), self.path, self.size))
 
     def __contains__(self, key):
-        with self._open().begin(buffers=True) as transaction:
-            return transaction.get(key.encode()) is not None
+        try:
+            return self._value(key, buffers=True) is not None
+        except DamagedImage:
+            return True  # It is there, if of no use: `read` will say so.
 
     def left_out(self):
         """Keys of the images that the data base was made without, because they could not be read."""
@@ -57,25 +60,34 @@ class ImageStore:
         return set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
 
     def read(self, key):
-        """The RGB image stored under `key`. Raises InputError where there is none, or one of another size."""
-        with self._open().begin() as transaction:
-            value = transaction.get(key.encode())
+        """The RGB image stored under `key`.
+
+        Raises InputError where there is none, and DamagedImage where it cannot be read or is of another size.
+        """
+        value = self._value(key)
         if value is None:
             raise InputError(f"{self.path}: expected the key {key}, which is not in this data base")
         image = self._decode(key, value)
         if image.size[::-1] != self.size:
             (height, width), (wanted_height, wanted_width) = image.size[::-1], self.size
-            raise InputError(
+            raise DamagedImage(
                 f"{self.path}: holds images of {height}x{width} ({key}), but model.image_size asks for"
                 f" {wanted_height}x{wanted_width}"
             )
         return image
 
+    def _value(self, key, buffers=False):
+        try:
+            with self._open().begin(buffers=buffers) as transaction:
+                return transaction.get(key.encode())
+        except lmdb.Error as error:
+            raise DamagedImage(f"{self.path}: expected a readable record under the key {key} ({error})") from error
+
     def _decode(self, key, value):
         try:
-            return Image.open(io.BytesIO(value)).convert("RGB")
+            return decode_png(value)
         except DAMAGE as error:
-            raise InputError(f"{self.path}: expected a PNG image under the key {key} ({error})") from error
+            raise DamagedImage(f"{self.path}: expected a PNG image under the key {key} ({error})") from error
 
     def __getstate__(self):
         return {**self.__dict__, "_environment": None, "_pid": None}
@@ -134,11 +146,9 @@ class StoreWriter:
     def __enter__(self):
         with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / f".{self.path.name}.lock").open("w")
-            try:
-                fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # Goes with the process, however it ends.
-            except BlockingIOError:
-                raise InputError(f"{self.folder}: expected no other run to be writing {self.path.name} there") from None
+            self._lock = lock(self.folder / f".{self.path.name}.lock")
+            if self._lock is None:
+                raise InputError(f"{self.folder}: expected no other run to be writing {self.path.name} there")
             if self.partial.exists() and not self._begun():
                 shutil.rmtree(self.partial)  # The last run ended between two steps.
         return self

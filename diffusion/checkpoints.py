@@ -4,83 +4,95 @@
         config.yaml           the whole experiment
         model.safetensors     EMA weights: with config.yaml, what `from_pretrained` and test.py read
         README.md             the model card
-        training.safetensors  raw weights and Adam's moments
-        state.json            the step, and the scale of fp16's loss
+        training/             raw weights and Adam's moments: one safetensors file, or one per process of a sharded run
+        state.json            how far the run is, the scale of fp16's loss, library versions, the program's commit
+        SHA256SUMS            a checksum of each of these files
+
+There is no state of a random generator, of the loader or of the learning rate: all three follow from the seed and from
+how far the run is.
 """
 
 import dataclasses
 import json
+import logging
 import os
 import re
 import shutil
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+import torch.distributed.checkpoint as dcp
 
 from config.errors import InputError
 from config.load import load_config
-from data.files import whole_folder
-from models.pretrained import CONFIG_FILE, fetch, load_weights, save_tensors
+from data.files import damage
+from diffusion.run_record import versions
+from models.pretrained import CONFIG_FILE, WEIGHTS_FILE, fetch
 
-TRAINING_FILE, STATE_FILE = "training.safetensors", "state.json"
+TRAINING_FOLDER, STATE_FILE = "training", "state.json"
+
+logger = logging.getLogger(__name__)
 
 
-def save_checkpoint(run, step, model, ema, optimizer, scaler, config):
-    """Write the checkpoint of a step: a folder that is whole, or not there. Raises InputError where that fails."""
-    folder = _folder(run, step)
+@dataclass
+class Progress:
+    """How far a run is: what a checkpoint holds beside tensors and settings."""
+
+    step: int = 0
+    position: int = 0  # Pairs used so far, by all processes: the place in the data.
+    pairs_per_step: int = 0
+    processes: int = 1
+    batch_size: int = 0  # As training.batch_size and training.accumulation asked for.
+    accumulation: int = 0
+    skipped: int = 0  # Steps that were left out, their loss or gradient not being finite.
+    damaged: int = 0  # Pairs that another one stood in for, their image not being readable.
+
+
+def step_folder(run, step):
+    """Where the checkpoint of a step is, or will be."""
+    return Path(run) / "checkpoints" / f"step_{step:08d}"
+
+
+def training_tensors(model, optimizer):
+    """Raw weights and Adam's moments, name -> tensor: the very ones in use, which may be filled in place."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
-    state = {"step": step, "scaler": scaler.state_dict() if scaler else None}
-    try:
-        with whole_folder(folder) as partial:
-            ema.model.save_pretrained(partial, config, {"origin": _origin(config, step)})
-            save_tensors(tensors, partial / TRAINING_FILE)
-            (partial / STATE_FILE).write_text(json.dumps(state))
-    except InputError as error:
-        raise InputError(f"{error}; earlier checkpoints are whole.") from error
-    return folder
+    for name, parameter in model.named_parameters():
+        state = optimizer.state[parameter]
+        if not state:  # As Adam begins.
+            state["step"] = torch.zeros((), device=parameter.device)
+            state |= {moment: torch.zeros_like(parameter, requires_grad=False) for moment in ("exp_avg", "exp_avg_sq")}
+        tensors |= {f"optimizer.{field}.{name}": value for field, value in state.items()}
+    return tensors
 
 
-def _origin(config, step):
-    """Where the weights come from, for the model card."""
-    training = config.training
-    return (
-        f"Trained by this program on the pairs of `{config.data.root}`: {step:,} of {training.steps:,} steps, "
-        f"{training.batch_size} pairs per process and step, each in both directions. These are the moving average of "
-        f"the weights (decay {training.ema_decay})."
-    )
+def load_checkpoint(folder, model, average, optimizer, scaler, config, sharded=False):
+    """Restore model, its average (a model, too), optimizer and scaler, in place.
 
-
-def load_checkpoint(folder, model, ema, optimizer, scaler, config):
-    """Restore what `save_checkpoint` wrote, in place. Returns the step, and the settings that were others then.
-
-    Raises InputError if the architecture is another or a file is damaged.
+    Where the models are `sharded`, every process must call it. Returns the Progress, and the settings and libraries
+    that were others then, in words. Raises InputError if the architecture is another or something is missing.
     """
     saved = load_config(folder / CONFIG_FILE)
     if dataclasses.replace(saved.model, dropout=config.model.dropout) != config.model:
         raise InputError(f"{folder}: holds another architecture than the configuration; name another training.output.")
-    load_weights(ema.model, folder)
     try:
-        tensors = load_file(folder / TRAINING_FILE)
-        state = json.loads((folder / STATE_FILE).read_text())
-        model.load_state_dict(_under("model.", tensors))
-        optimizer.load_state_dict(_optimizer_state(tensors, optimizer))
+        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        fill(average.state_dict(), folder, sharded)
+        fill(training_tensors(model, optimizer), folder / TRAINING_FOLDER, sharded)
         if scaler and state["scaler"]:
             scaler.load_state_dict(state["scaler"])
-    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(f"{folder}: not a whole checkpoint ({error}); without it, the one before is used.") from error
-    return state["step"], _changes(saved, config)
+        progress = Progress(**state["progress"])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, dcp.api.CheckpointException) as error:
+        raise InputError(f"{folder}: cannot be gone on from ({error}); without it, the one before is used.") from error
+    return progress, _changes(saved, config) + _other_versions(state["versions"])
 
 
-def _optimizer_state(tensors, optimizer):
-    moments = {}
-    for name, tensor in _under("optimizer.", tensors).items():
-        index, field = name.split(".")
-        moments.setdefault(int(index), {})[field] = tensor
-    return {"state": moments, "param_groups": optimizer.state_dict()["param_groups"]}
+def fill(tensors, folder, sharded=False):
+    """Fill tensors (name -> tensor), or this process's parts of them, from the safetensors files of a folder."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # As asked for.
+        dcp.load(dict(tensors), storage_reader=dcp.HuggingFaceStorageReader(str(folder)), no_dist=not sharded)
 
 
 def _changes(saved, config):
@@ -94,10 +106,46 @@ def _changes(saved, config):
     ]
 
 
-def latest_checkpoint(run):
-    """The newest whole checkpoint of a run folder, or None."""
-    steps = checkpoint_steps(run)
-    return _folder(run, steps[-1]) if steps else None
+def _other_versions(old):
+    """Libraries that differ, each as "name (old -> new)"."""
+    return [f"{name} ({old[name]} -> {new})" for name, new in versions().items() if old.get(name, new) != new]
+
+
+def newest_whole(run, names=None):
+    """The newest checkpoint of a run folder whose files (of `names`, or all) agree with their checksums.
+
+    None where there are no checkpoints. Those that are passed over on the way are named in a warning. Raises
+    InputError if all are damaged.
+    """
+    folder, faults = survey(run, names)
+    for passed, fault in faults.items():
+        logger.warning("%s: %s; the checkpoint before it is used", passed, fault)
+    return folder
+
+
+def survey(run, names=None):
+    """What `newest_whole` returns, and folder -> fault of the newer ones, all damaged. Raises InputError as it does."""
+    faults = {}
+    for step in reversed(checkpoint_steps(run)):
+        folder = step_folder(run, step)
+        fault = damage(folder, names)
+        if fault is None:
+            return folder, faults
+        if not folder.exists():  # The run itself took it away meanwhile, for newer ones.
+            return survey(run, names)
+        faults[folder] = fault
+    if faults:
+        told = "; ".join(f"{folder.name}: {fault}" for folder, fault in faults.items())
+        raise InputError(f"{run}: none of its checkpoints is whole ({told}). Move it away to start anew.")
+    return None, {}
+
+
+def set_aside(folder):
+    """Rename a damaged checkpoint so that it is none any more. Its new name."""
+    aside = folder.with_name(f"damaged_{folder.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.replace(folder, aside)
+    return aside.name
 
 
 def checkpoint_steps(run):
@@ -106,32 +154,32 @@ def checkpoint_steps(run):
     return sorted(int(match[1]) for match in found if match)
 
 
-def remove_old_checkpoints(run, keep_last, keep_every):
-    """Delete all but the last `keep_last` and those of every `keep_every` steps (0: none of these)."""
+def remove_leftovers(run):
+    """Delete what saving or removing left behind when it was cut short."""
     for leftover in Path(run, "checkpoints").glob(".step_*"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def remove_old_checkpoints(run, keep_last, keep_every):
+    """Delete all but the last `keep_last` and those of every `keep_every` steps (0: none of these)."""
+    remove_leftovers(run)
     for step in checkpoint_steps(run)[:-keep_last]:
         if not keep_every or step % keep_every:
             # Renamed first: a removal cut short must not leave a folder that looks whole.
-            doomed = _folder(run, step).with_name(f".step_{step}.removed")
-            os.replace(_folder(run, step), doomed)
+            doomed = step_folder(run, step).with_name(f".step_{step}.removed")
+            os.replace(step_folder(run, step), doomed)
             shutil.rmtree(doomed, ignore_errors=True)
 
 
 def resolve_checkpoint(name):
-    """The checkpoint that `name` means: the newest one of a run folder, else what `fetch` finds. Raises InputError."""
+    """The checkpoint that `name` means: the newest whole one of a run folder, else what `fetch` finds.
+
+    Raises InputError.
+    """
     path = fetch(name)
     if path.is_file() or ((path / CONFIG_FILE).is_file() and not (path / "checkpoints").is_dir()):
         return path
-    newest = latest_checkpoint(path)
+    newest = newest_whole(path, [CONFIG_FILE, WEIGHTS_FILE])
     if newest is None:
         raise InputError(f"{path}: holds neither a checkpoint (config.yaml, model.safetensors) nor a run with one.")
     return newest
-
-
-def _folder(run, step):
-    return Path(run) / "checkpoints" / f"step_{step:08d}"
-
-
-def _under(prefix, tensors):
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -40,7 +40,22 @@ class Preview:
         self.sampling = config.sampling
         self.seed = config.training.seed
 
-    def draw(self, model):
-        """A grid of the pairs as `model` draws them, an RGB image."""
-        generated, condition = draw_pairs(model, self.batch, self.sampling, self.seed)
+    def draw(self, model, stopped=None):
+        """A grid of the pairs as `model` draws them, an RGB image; None if `stopped()` comes true on the way."""
+        check = model.denoiser.register_forward_pre_hook(lambda *_: _stop_if(stopped))
+        try:
+            generated, condition = draw_pairs(model, self.batch, self.sampling, self.seed)
+        except _Stopped:
+            return None
+        finally:
+            check.remove()
         return grid_picture(pair_pictures(self.batch, condition, generated), height=256)
+
+
+class _Stopped(Exception):  # noqa: N818
+    """Ends the drawing of a preview."""
+
+
+def _stop_if(stopped):
+    if stopped and stopped():
+        raise _Stopped

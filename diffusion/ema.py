@@ -4,6 +4,8 @@ import copy
 
 import torch
 
+from diffusion.processes import local
+
 
 class EMA:
     """A second model whose parameters are averaged and whose buffers are copied."""
@@ -18,14 +20,34 @@ class EMA:
         self.decay = decay
         self.warmup_steps = warmup_steps
 
+    def decay_at(self, step):
+        """The decay of update number `step` (1, 2, ..)."""
+        return self.decay if step > self.warmup_steps else 0.0
+
     @torch.no_grad()
     def update(self, model, step):
-        """Take in the weights of `model` after update number `step` (1, 2, ..)."""
-        decay = self.decay if step > self.warmup_steps else 0.0
+        """Take in the weights of `model` after update number `step`."""
+        for mine, theirs in self._parameters(model):
+            mine.lerp_(theirs, 1 - self.decay_at(step))
+        for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
+            mine.copy_(theirs)
+
+    @torch.no_grad()
+    def restore_buffers(self, model):
+        """Give `model` the buffers that it had at the last update."""
+        for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
+            theirs.copy_(mine)
+
+    @torch.no_grad()
+    def squared_distance(self, model):
+        """Sums of (weight - average)^2 and of weight^2, over this process's part of the parameters."""
+        pairs = list(self._parameters(model))
+        apart = sum((theirs - mine).square().sum() for mine, theirs in pairs)
+        return apart, sum(theirs.square().sum() for _, theirs in pairs)
+
+    def _parameters(self, model):
+        """(average, weight) for each parameter."""
         own, new = dict(self.model.named_parameters()), dict(model.named_parameters())
         if own.keys() != new.keys():
             raise ValueError("the model's parameters are not those of its average")
-        for name, parameter in own.items():
-            parameter.lerp_(new[name], 1 - decay)
-        for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
-            mine.copy_(theirs)
+        return ((local(own[name]), local(new[name])) for name in own)

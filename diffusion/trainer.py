@@ -4,206 +4,252 @@ Whatever a step draws at random (data order, noise, dropout) follows from the se
 equals an unbroken one.
 """
 
-import contextlib
+import functools
 import time
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 
-from config.errors import InputError
+from config.errors import STOPPED, InputError
 from config.load import to_yaml
-from data.files import write_whole
-from data.loader import both_directions, training_loader
-from diffusion.checkpoints import latest_checkpoint, load_checkpoint, remove_old_checkpoints, save_checkpoint
+from data.files import lock, write_whole
+from data.loader import training_loader
+from diffusion.batch_plan import plan_batches
+from diffusion.checkpoint_writer import CheckpointWriter
+from diffusion.checkpoints import Progress, load_checkpoint, set_aside, survey
 from diffusion.drawing import Preview, to_device
 from diffusion.ema import EMA
-from diffusion.gaussian import STEPS, GaussianDiffusion
-from diffusion.report import Reporter, Silence
+from diffusion.faults import Faults
+from diffusion.health import StopSignals, Watchdog
+from diffusion.processes import Processes
+from diffusion.report import Averages, Reporter, Silence, peak_memory
+from diffusion.run_record import RunRecord
 from diffusion.samplers import derived_seed
-from models.flow_losses import FlowLoss, PixelFeatures
+from diffusion.training_loss import TrainingLoss
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import CONFIG_FILE
-from models.vgg import TAPS, VGG19Features
 
+LOCK_FILE = ".lock"
 WARMUP_START = 0.04  # Share of the learning rate at step 0.
-INITIAL_WEIGHTS, SAMPLE_NOISE, DROPOUT = range(3)  # What a derived seed is for.
+INITIAL_WEIGHTS, DROPOUT = 0, 2  # What a derived seed is for; diffusion/training_loss.py has the other.
 
 
 class Trainer:
-    """Holds what a run needs, on every rank. Raises InputError for settings or data that cannot be used."""
+    """Holds what a run needs, on every process. Raises InputError for settings or data that cannot be used.
 
-    def __init__(self, config):
-        self.config = config
-        self.run_folder = Path(config.training.output)
-        if config.training.precision == "fp16" and not torch.cuda.is_available():
-            raise InputError("training.precision: fp16 needs a GPU; use bf16, or no.")
-        self.accelerator = Accelerator(
-            mixed_precision=config.training.precision,
-            cpu=not torch.cuda.is_available(),
-        )
-        torch.manual_seed(derived_seed(config.training.seed, INITIAL_WEIGHTS))
+    signals: the StopSignals that may ask it to stop.
+    """
+
+    def __init__(self, config, signals=None):
+        self.config, settings = config, config.training
+        self.run_folder = Path(settings.output)
+        self.processes = Processes(settings.precision, settings.parallel)
+        torch.manual_seed(derived_seed(settings.seed, INITIAL_WEIGHTS))
         model = PoseTransferModel(config.model)
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate, fused=True)
-        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
-        self.ema = EMA(self._plain_model(), config.training.ema_decay, config.training.warmup_steps)
-        self.diffusion = GaussianDiffusion().to(self.accelerator.device)
-        self.flow_loss = flow_loss(config).to(self.accelerator.device)
-        self.preview = Preview(config, self.accelerator.device)
-        self.step, self.changes = self._resume()
+        if settings.gradient_checkpointing:
+            model.recompute_blocks()
+        self.ema = EMA(model, settings.ema_decay, settings.warmup_steps)
+        self.processes.place(self.ema.model)
+        self.processes.place(model)
+        self.adam = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+        self.model, self.optimizer = self.processes.prepare(model, self.adam)
+        self.loss = TrainingLoss(config, self.processes.device)
+        self.preview = Preview(config, self.processes.device)
+        self.lock = self._take_folder() if self.processes.is_main else None
+        self.damaged_checkpoints = []
+        self.progress, self.changes = self._resume()
+        self.plan, notes = plan_batches(settings, self.processes.count, self.progress)
+        self.changes += notes
+        self.progress.pairs_per_step, self.progress.processes = self.plan.pairs, self.plan.processes
+        self.progress.batch_size, self.progress.accumulation = settings.batch_size, settings.accumulation
+        self.loader = self._loader()
+        self.signals, self.watchdog = signals or StopSignals(), Watchdog(settings.stall_seconds)
+        self.faults = Faults(config, self.processes, self.progress, self.loader.dataset)
+        self.averages, self.reporter = Averages(), Silence()
 
     def run(self):
-        """Train to the last step. Report, draw, save, stop, step: always in this order."""
-        every, first_step = self.config.training, self.step
-        batches, reporter = iter(self._loader()), self._reporter()
-        sums, seconds, seen = {}, 0.0, 0
+        """Train to the last step, or until a signal asks to stop. Returns 0 or STOPPED, the program's exit code."""
+        self.reporter = self._reporter()
+        record = RunRecord(self.run_folder, self.progress, self.plan) if self.processes.is_main else Silence()
+        writer = CheckpointWriter(self.config, self.processes)
+        try:
+            stopped = self._loop(writer)
+            writer.finish()
+        except BaseException as error:
+            record.end(self.progress.step, f"{type(error).__name__} {error}".strip())
+            raise
+        finally:
+            self._tell(writer.outcomes())
+        outcome = f"stopped, as {self.signals.received or 'another process'} asked" if stopped else "done"
+        self.reporter.say(f"step {self.progress.step}: {outcome}, {self.run_folder}")
+        record.end(self.progress.step, outcome)
+        self.reporter.close()
+        self._leave()
+        return STOPPED if stopped else 0
+
+    def _loop(self, writer):
+        """Report, draw, save, stop, step: always in this order. Returns whether it was asked to stop."""
+        every, progress, first_step = self.config.training, self.progress, self.progress.step
+        batches, stop = iter(self.loader), self.processes.total([self._told_to_stop()])[0] > 0
         while True:
-            if seen and (self.step % every.log_every == 0 or self.step == every.steps):
-                values = self._averages(sums, seen)
-                values["samples_per_second"] = seen * self._samples_per_step() / seconds
-                reporter.scalars(self.step, values)
-                sums, seconds, seen = {}, 0.0, 0
-            if self.step > first_step and (self.step % every.picture_every == 0 or self.step == every.steps):
-                self._draw_pictures(reporter)
-            if self.step > first_step and (self.step % every.checkpoint_every == 0 or self.step == every.steps):
-                self._save(reporter)
-            if self.step >= every.steps:
-                break
-            start = time.monotonic()
-            for name, value in self.train_step(batches).items():
-                sums[name] = sums.get(name, 0) + value
-            seconds, seen = seconds + time.monotonic() - start, seen + 1
-            reporter.advance()
-        reporter.say(f"step {self.step}: done, {self.run_folder}")
-        reporter.close()
-        self._leave_the_group()
+            begun, ends = progress.step > first_step, progress.step == every.steps
+            if begun and (progress.step % every.log_every == 0 or ends):
+                self._report()
+            if begun and (progress.step % every.picture_every == 0 or ends) and not stop:
+                self._draw_pictures()
+            if begun and (progress.step % every.checkpoint_every == 0 or ends or stop):
+                writer.save(progress, self._plain_model(), self.ema, self.adam)
+            self._tell(writer.outcomes())
+            if stop or progress.step >= every.steps:
+                return stop and not ends
+            with self.watchdog.watching(f"{self.run_folder}: step {progress.step + 1}"):
+                stop = self.train_step(batches)
+            self.reporter.advance()
 
     def train_step(self, batches):
-        """One update of the weights from the next `accumulation` batches; what it measured, name -> scalar tensor."""
-        settings = self.config.training
-        rate = learning_rate(self.step, settings)
+        """One update of the weights from the next `accumulation` batches, unless their loss or gradient is not finite.
+
+        Returns whether a process was asked to stop. All processes decide alike.
+        """
+        settings, step = self.config.training, self.progress.step
+        rate = learning_rate(step, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        torch.manual_seed(derived_seed(settings.seed, DROPOUT, self.step, self.accelerator.process_index))
+        torch.manual_seed(derived_seed(settings.seed, DROPOUT, step, self.processes.rank))
 
-        measured = {}
+        # Forward and backward.
+        began, waited, passes, damaged = time.monotonic(), 0.0, [], []
         self.model.train()
         self.optimizer.zero_grad()
-        for micro in range(settings.accumulation):
-            last = micro == settings.accumulation - 1
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
-                losses = self._losses(next(batches))
-                self.accelerator.backward(losses["loss"] / settings.accumulation)
-            for name, value in losses.items():
-                measured[name] = measured.get(name, 0) + value.detach() / settings.accumulation
-        measured["gradient_norm"] = self.accelerator.clip_grad_norm_(self.model.parameters(), settings.gradient_clip)
-        measured["learning_rate"] = torch.tensor(rate)
-        self.optimizer.step()
-        self.step += 1
-        self.ema.update(self._plain_model(), self.step)
-        return measured
+        for number in range(self.plan.accumulation):
+            asked = time.monotonic()
+            batch = next(batches)
+            waited += time.monotonic() - asked
+            damaged += batch.pop("damaged")
+            with self.processes.accumulating(self.model, last=number == self.plan.accumulation - 1):
+                forward = functools.partial(self.processes.call, self.model)
+                losses = self.loss(forward, to_device(batch, self.processes.device))
+                self.processes.backward(losses.total / self.plan.accumulation)
+            passes.append((batch["position"], losses))
+        norm = self.processes.clip(self.model, settings.gradient_clip)
 
-    def _losses(self, batch):
-        """The parts of the loss over both directions of a batch of pairs, and their sum."""
-        batch = both_directions(to_device(batch, self.accelerator.device))
-        t, noise, keep = self._draw_noise(batch["position"], batch["target_image"].shape[1:])
-        x_0 = batch["target_image"]
-        x_t = self.diffusion.q_sample(x_0, t, noise)
-        prediction, condition = self.model(
-            x_t, t, batch["source_image"], batch["source_pose"], batch["target_pose"], keep
-        )  # fmt: skip
-        mse, vb = (x.mean() for x in self.diffusion.losses(prediction, x_0, x_t, t, noise))
-        correctness, affine = self.flow_loss(condition.flows, batch["source_image"], batch["target_image"])
-        weights = self.config.loss
-        loss = mse + vb + weights.correctness_weight * correctness + weights.affine_weight * affine
-        return {"loss": loss, "mse": mse, "vb": vb, "correctness": correctness, "affine": affine}
+        # Agree, then update.
+        incidents, self.loader.incidents = self.loader.incidents, []
+        fit, stop = self.faults.judge(passes, norm, incidents, damaged, self._told_to_stop(), self.reporter)
+        if fit:
+            self.optimizer.step()
+            self.ema.update(self._plain_model(), step + 1)
+            for _, losses in passes:
+                for name, (total, count) in losses.measured.items():
+                    self.averages.add(name, total, count)
+            self.averages.add("gradient_norm", norm.nan_to_num(0, 0), norm.isfinite())  # fp16's scale may be too high.
+        else:
+            self.processes.forget_step()
+            self.ema.restore_buffers(self._plain_model())
+        self.averages.add("loader_wait_share", waited / (time.monotonic() - began))
+        self.averages.add("seconds_per_step", time.monotonic() - began)
+        self.progress.step += 1
+        self.progress.position += self.plan.pairs
+        return stop
 
-    def _draw_noise(self, positions, shape):
-        """t (2N,), noise (2N, 3, H, W) and keep (2N,): each sample's follow from the seed and its place in the data."""
-        device, half = self.accelerator.device, len(positions) // 2
-        t, noise, keep = [], [], []
-        for i, position in enumerate(positions.tolist()):
-            seed = derived_seed(self.config.training.seed, SAMPLE_NOISE, position, int(i >= half))
-            generator = torch.Generator(device).manual_seed(seed)
-            t.append(torch.randint(STEPS, (), generator=generator, device=device))
-            noise.append(torch.randn(shape, generator=generator, device=device))
-            keep.append(torch.rand((), generator=generator, device=device))
-        return torch.stack(t), torch.stack(noise), torch.stack(keep) >= self.config.training.condition_dropout
+    def _report(self):
+        values = self.averages.take(self.processes)
+        apart, length = self.processes.total(self.ema.squared_distance(self._plain_model()))
+        values |= {
+            "learning_rate": learning_rate(self.progress.step - 1, self.config.training),
+            "images_per_second": self.plan.images / values.pop("seconds_per_step"),
+            "memory_gib": peak_memory(),
+            "ema_decay": self.ema.decay_at(self.progress.step),
+            "ema_distance": (apart / length) ** 0.5,
+            "skipped_steps": self.progress.skipped,
+            "damaged_pairs": self.progress.damaged,
+        }
+        self.reporter.scalars(self.progress.step, values)
 
-    def _draw_pictures(self, reporter):
-        """The test pairs by the EMA weights, to TensorBoard. The first rank draws; the others wait at the next step."""
-        if self.accelerator.is_main_process:
-            with self.accelerator.autocast():
-                reporter.picture(self.step, "test_pairs", self.preview.draw(self.ema.model))
+    def _draw_pictures(self):
+        """The test pairs by the EMA weights, to TensorBoard.
 
-    def _save(self, reporter):
-        if self.accelerator.is_main_process:
-            every = self.config.training
-            folder = save_checkpoint(
-                self.run_folder, self.step, self._plain_model(), self.ema, self.optimizer, self.accelerator.scaler,
-                self.config,
-            )  # fmt: skip
-            remove_old_checkpoints(self.run_folder, every.keep_last, every.keep_every)
-            reporter.say(f"step {self.step}: saved {folder}")
-        self.accelerator.wait_for_everyone()
-
-    def _leave_the_group(self):
-        """End distributed training, DDP before its process group.
-
-        The other way round DDP, destroyed with Python's lock held, takes the group's thread along, which may itself be
-        waiting for that lock.
+        The first process draws, and the others wait at the next step; of a sharded model each draws the same.
         """
-        self.model = self._plain_model()
-        self.accelerator.free_memory()
-        self.accelerator.end_training()
+        stopped = None if self.processes.sharded else self._told_to_stop
+        if self.processes.is_main or self.processes.sharded:
+            with self.processes.accelerator.autocast():
+                picture = self.preview.draw(self.ema.model, stopped)
+            if picture is not None:
+                self.reporter.picture(self.progress.step, "test_pairs", picture)
+
+    def _tell(self, outcomes):
+        for step, outcome in outcomes:
+            self.reporter.event(step, "checkpoint", outcome)
+
+    def _leave(self):
+        self.processes.meet()  # The first one may have had to finish a checkpoint.
+        self.model = self._plain_model()  # Nothing here may hold DDP when the processes part.
+        self.processes.leave()
+
+    def _take_folder(self):
+        """Make the run folder, and see that no other run is at work in it: the lock, to be kept."""
+        try:
+            self.run_folder.mkdir(parents=True, exist_ok=True)
+            held = lock(self.run_folder / LOCK_FILE)
+        except OSError as error:
+            raise InputError(f"{self.run_folder}: no folder to train in ({error.strerror})") from error
+        if held is None:
+            raise InputError(f"{self.run_folder}: another process trains there; wait for it, or stop it.")
+        return held
 
     def _resume(self):
-        folder = latest_checkpoint(self.run_folder)
+        folder, faults = survey(self.run_folder) if self.processes.is_main else (None, {})
+        for passed, fault in faults.items():
+            text = f"{passed.name}: {fault}; set aside as {set_aside(passed)}, and the checkpoint before it is used"
+            self.damaged_checkpoints.append(text)
+        folder = self.processes.from_main(folder)
         if folder is None:
-            return 0, []
-        return load_checkpoint(
-            folder, self._plain_model(), self.ema, self.optimizer, self.accelerator.scaler, self.config
+            return Progress(), []
+        progress, changes = load_checkpoint(
+            folder, self._plain_model(), self.ema.model, self.adam, self.processes.scaler, self.config,
+            self.processes.sharded,
         )  # fmt: skip
+        return progress, [f"resumed with another {change}" for change in changes]
 
     def _loader(self):
-        settings = self.config.training
+        config = self.config
         return training_loader(
-            self.config.data,
-            self.config.model.image_size,
-            settings.seed,
-            settings.batch_size,
-            first_step=self.step,
-            steps=settings.steps,
-            rank=self.accelerator.process_index,
-            world_size=self.accelerator.num_processes,
-            accumulation=settings.accumulation,
+            config.data,
+            config.model.image_size,
+            config.training.seed,
+            self.plan.batch_size,
+            first_position=self.progress.position,
+            steps=max(0, config.training.steps - self.progress.step),
+            rank=self.processes.rank,
+            world_size=self.processes.count,
+            accumulation=self.plan.accumulation,
         )
 
     def _reporter(self):
-        if not self.accelerator.is_main_process:
+        if not self.processes.is_main:
             return Silence()
-        text = to_yaml(self.config)
+        settings, text = self.config.training, to_yaml(self.config)
         write_whole(self.run_folder / CONFIG_FILE, lambda file: file.write(text.encode()))
-        reporter = Reporter(self.run_folder / "tensorboard", self.step, self.config.training.steps)
-        reporter.say(text)
-        count = sum(p.numel() for p in self._plain_model().parameters())
-        start = f"resumed at step {self.step}" if self.step else "starts"
-        reporter.say(f"{self.run_folder}: {start}; {count:,} parameters, {self._samples_per_step()} samples per step")
+        reporter = Reporter(self.run_folder, self.progress.step, settings.steps)
+        if not self.progress.step:
+            reporter.say(text)
+        for text in self.damaged_checkpoints:
+            reporter.event(self.progress.step, "damaged-checkpoint", text)
+        count = sum(parameter.numel() for parameter in self._plain_model().parameters())
+        start = f"resumed at step {self.progress.step}" if self.progress.step else "starts"
+        reporter.say(f"{self.run_folder}: {start}; {count:,} parameters")
+        reporter.say(f"{self.run_folder}: {self.plan}")
+        reporter.say(f"{self.run_folder}: {describe_rate(settings)}")
         for change in self.changes:
-            reporter.say(f"{self.run_folder}: resumed with another {change}")
+            reporter.say(f"{self.run_folder}: {change}")
         return reporter
 
-    def _averages(self, sums, count):
-        """Means over the steps and over the ranks."""
-        stacked = torch.stack([value.to(self.accelerator.device).float() for value in sums.values()]) / count
-        return dict(zip(sums, self.accelerator.reduce(stacked, "mean").tolist(), strict=True))
-
-    def _samples_per_step(self):
-        settings = self.config.training
-        return 2 * settings.batch_size * settings.accumulation * self.accelerator.num_processes
+    def _told_to_stop(self):
+        return self.signals.received is not None
 
     def _plain_model(self):
-        return self.accelerator.unwrap_model(self.model)
+        return self.processes.plain(self.model)
 
 
 def learning_rate(step, settings):
@@ -213,11 +259,10 @@ def learning_rate(step, settings):
     return settings.learning_rate * min(up, down)
 
 
-def flow_loss(config):
-    """The flow losses of a configuration: features as it says, windows 3, 2, 2 from the finest stride on."""
-    strides = [level.stride for level in config.model.attention]
-    if config.loss.features == "vgg19" and len(strides) != len(TAPS):
-        raise InputError(f"loss.features: vgg19 serves {len(TAPS)} attention levels, not {len(strides)}; use pixels.")
-    windows = dict(zip(strides, [3] + [2] * (len(strides) - 1), strict=True))
-    pixels = config.loss.features == "pixels"
-    return FlowLoss(PixelFeatures(strides) if pixels else VGG19Features(config.loss.vgg19_weights), windows)
+def describe_rate(settings):
+    """How the learning rate comes about, in words."""
+    peak = max(learning_rate(step, settings) for step in range(settings.steps))
+    up = f", up from {WARMUP_START:.0%} of it over {settings.warmup_steps:,} steps" if settings.warmup_steps else ""
+    down = f", down to 0 over the last {settings.decay_steps:,} of {settings.steps:,}" if settings.decay_steps else ""
+    short = f"; in so short a run never above {peak:.2g}" if peak < settings.learning_rate else ""
+    return f"learning rate {settings.learning_rate:g}{up}{down}{short}; the same for any number of images per step"

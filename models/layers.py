@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
-from torch.distributed.nn.functional import all_reduce
+from torch.utils.checkpoint import checkpoint
 
 IMAGE_CHANNELS, POSE_CHANNELS = 3, 20
 MOST_GROUPS, SMALLEST_GROUP = 32, 4
@@ -31,7 +31,10 @@ class ResBlock(nn.Module):
     """Residual block, modulated by the time embedding where there is one, optionally changing the resolution.
 
     (B, in_channels, H, W) -> (B, out_channels, H', W') with H' = H, 2 H ("up") or H / 2 ("down").
+    `recompute` keeps only its input for the backward pass, which computes the rest again.
     """
+
+    recompute = False
 
     def __init__(
         self,
@@ -55,6 +58,11 @@ class ResBlock(nn.Module):
         zero_(self.conv_out)
 
     def forward(self, x, time=None):
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(self._compute, x, time, use_reentrant=False)
+        return self._compute(x, time)
+
+    def _compute(self, x, time):
         h = F.silu(self.norm_in(x))
         h, x = self.resample(h), self.resample(x)
         h = self.norm_out(self.conv_in(h))  # (B, out_channels, H', W')
@@ -107,9 +115,9 @@ class SyncedBatchNorm(nn.BatchNorm2d):
     def forward(self, x):
         if not (self.training and dist.is_initialized() and dist.get_world_size() > 1):
             return super().forward(x)
-        mean = _mean_over_processes(x.float().mean(dim=(0, 2, 3)))
+        mean = MeanOverProcesses.apply(x.float().mean(dim=(0, 2, 3)))
         centred = x.float() - mean[:, None, None]
-        variance = _mean_over_processes(centred.square().mean(dim=(0, 2, 3)))
+        variance = MeanOverProcesses.apply(centred.square().mean(dim=(0, 2, 3)))
         self._track(mean.detach(), variance.detach(), x.numel() // x.shape[1] * dist.get_world_size())
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return (centred * scale[:, None, None] + self.bias[:, None, None]).type_as(x)
@@ -121,5 +129,19 @@ class SyncedBatchNorm(nn.BatchNorm2d):
         self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
 
 
-def _mean_over_processes(x):
-    return all_reduce(x.contiguous()) / dist.get_world_size()
+class MeanOverProcesses(torch.autograd.Function):
+    """The mean of a tensor over all processes; its gradient is the mean of theirs."""
+
+    @staticmethod
+    def forward(_, x):
+        return _mean(x)
+
+    @staticmethod
+    def backward(_, gradient):
+        return _mean(gradient)
+
+
+def _mean(x):
+    x = x.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(x)
+    return x / dist.get_world_size()

@@ -12,6 +12,7 @@ from config.load import to_yaml
 from config.schema import Config
 from data.files import write_whole
 from models.flow_net import FlowNet
+from models.layers import ResBlock
 from models.pretrained import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, fetch, load_weights, read_config, save_tensors
 from models.reference_encoder import ReferenceEncoder
 from models.unet import UNet
@@ -65,17 +66,27 @@ class PoseTransferModel(
         condition = dataclasses.replace(self.encode(source_image, source_pose, target_pose), keep=keep)
         return self.denoise(x_t, t, target_pose, condition), condition
 
+    def recompute_blocks(self):
+        """Let every ResBlock keep only its input for the backward pass: less memory, more time, the same gradients."""
+        for module in self.modules():
+            if isinstance(module, ResBlock):
+                module.recompute = True
+
     def save_pretrained(self, folder, config=None, model_card_kwargs=None):
         """Write config.yaml, model.safetensors and, unless there is one, the model card README.md.
 
         config: the whole experiment, if it is not the model's own. model_card_kwargs: paragraphs of the card, "origin"
         (where the weights come from) and "licence". Raises InputError where writing fails.
         """
+        save_tensors(self.state_dict(), Path(folder) / WEIGHTS_FILE)
+        self.describe(folder, config, model_card_kwargs)
+
+    def describe(self, folder, config=None, model_card_kwargs=None):
+        """Write what `save_pretrained` writes, without the weights."""
         folder, config = Path(folder), config or self.experiment
         if not isinstance(config, Config):
             raise TypeError(f"config: expected a config.schema.Config, got {type(config).__name__}")
         write_whole(folder / CONFIG_FILE, lambda file: file.write(to_yaml(config).encode()))
-        save_tensors(self.state_dict(), folder / WEIGHTS_FILE)
         if not (folder / CARD_FILE).exists():
             parameters = sum(parameter.numel() for parameter in self.parameters())
             card = self.generate_model_card(config=config, parameters=parameters, **(model_card_kwargs or {}))

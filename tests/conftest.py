@@ -1,6 +1,7 @@
 """What tests in several folders need."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="how often the kill tests kill (default: 2)")
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests measured, wherever they ran: their properties called "figure"."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    lines = [text for report in reports for name, text in getattr(report, "user_properties", []) if name == "figure"]
+    for line in dict.fromkeys(lines):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def people(tmp_path_factory):
     """A drawn data set of six people, and its LMDB at 32 x 32: a folder with `root` and `lmdb`."""
@@ -92,11 +101,30 @@ def experiment(people, tmp_path):
 
 @pytest.fixture
 def write_experiment(tmp_path):
-    """write_experiment(config) -> the path of its YAML file."""
+    """write_experiment(config) -> the path of its YAML file, named after its run folder."""
 
-    def write(config, name="experiment.yaml"):
-        path = tmp_path / name
+    def write(config):
+        path = tmp_path / f"{Path(config.training.output).name}.yaml"
         path.write_text(to_yaml(config))
         return path
 
     return write
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """small_disk(options) -> the folder of a file system in memory, made with mount's options."""
+    mounted = []
+
+    def mount(options):
+        folder = tmp_path / "disk"
+        folder.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+        if subprocess.run(words, capture_output=True, check=False).returncode:
+            pytest.skip("may not mount a file system here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)

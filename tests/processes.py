@@ -25,18 +25,11 @@ def torchrun(processes, *words):
     return run("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", *words)
 
 
-def seconds_of(*words):
-    """Run `python WORDS..`; how long it took."""
-    start = time.monotonic()
-    run(*words)
-    return time.monotonic() - start
-
-
-def run_with_kills(kills, whole_run, *words):
+def run_with_kills(kills, progress, *words):
     """Start the same program again and again: killed with -9 `kills` times, then left to finish.
 
-    `whole_run` are the seconds of an unbroken run; the kills come at random moments of such a span. How many of them
-    hit the program alive.
+    Each kill comes at a random moment after `progress()`, a number that grows as the program works, has grown by a few.
+    How many of them hit the program alive.
     """
     hits = 0
     for _ in range(kills):
@@ -44,10 +37,13 @@ def run_with_kills(kills, whole_run, *words):
             [sys.executable, *map(str, words)], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        time.sleep(random.uniform(0.2, 0.9) * whole_run)
-        hits += process.poll() is None
+        target = progress() + random.randint(0, 2)
+        while process.poll() is None and progress() < target:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 1))
         if process.poll() is None:
             os.killpg(process.pid, 9)
+            hits += 1
         process.wait()
     run(*words)
     return hits

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from data.dataset import TestPairs
 from data.pairs import result_name
 from diffusion.trainer import Trainer
-from tests.processes import run, run_with_kills, seconds_of, torchrun
+from tests.processes import run, run_with_kills, torchrun
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def test_drawing_that_is_killed_at_random_moments_ends_with_the_same_pictures(
     checkpoint, people, tmp_path, pytestconfig
 ):
     flags = ("--steps", 100, "--batch-size", 1)
-    seconds = seconds_of(*words(checkpoint, people, tmp_path / "whole", *flags))
-    killed = words(checkpoint, people, tmp_path / "killed", *flags)
-    assert run_with_kills(pytestconfig.getoption("--kills"), seconds, *killed) > 0
+    run(*words(checkpoint, people, tmp_path / "whole", *flags))
+    killed, drawn = words(checkpoint, people, tmp_path / "killed", *flags), lambda: len(contents(tmp_path / "killed"))
+    assert run_with_kills(pytestconfig.getoption("--kills"), drawn, *killed) > 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
     assert not list((tmp_path / "killed").glob(".*"))
 

@@ -38,6 +38,9 @@ def levels(*strides):
         ("model.attention", levels(1, 2, 4, 8, 16, 32)),
         ("model.attention", levels(16, 32, 64)),
         ("data.workers", -1),
+        ("data.max_damaged", -0.1),
+        ("data.max_damaged", 1.1),
+        ("data.max_damaged", float("nan")),
         ("loss.features", "vgg16"),
         ("loss.correctness_weight", -1.0),
         ("loss.affine_weight", float("nan")),
@@ -105,6 +108,8 @@ def test_an_image_must_hold_whole_tokens():
         ("sampling.steps", 1000),
         ("sampling.guidance", 0.0),
         ("data.workers", 0),
+        ("data.max_damaged", 0.0),
+        ("data.max_damaged", 1.0),
     ],
 )
 def test_a_value_at_the_edge_is_accepted(key, value):

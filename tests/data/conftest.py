@@ -1,5 +1,6 @@
 """A small data set in DeepFashion's layout."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,12 @@ def lmdb_folder(root, tmp_path_factory):
     out = tmp_path_factory.mktemp("lmdb")
     assert prepare_data.main([f"--root={root}", f"--out={out}", "--size=32x24", "--workers=2"]) == 0
     return out
+
+
+@pytest.fixture
+def own_lmdb(lmdb_folder, tmp_path):
+    """A copy of it, to be damaged before it is read."""
+    return Path(shutil.copytree(lmdb_folder, tmp_path / "own_lmdb"))
 
 
 @pytest.fixture

@@ -41,8 +41,10 @@ def refusal(*arguments):
 
 def test_item_has_the_documented_tensors(settings):
     item = PairDataset(settings, SIZE, 0)[100]
-    assert {name: tuple(values.shape) for name, values in item.items() if name != "position"} == SHAPES
-    assert all(values.dtype == torch.float32 for name, values in item.items() if name != "position")
+    assert {name: tuple(values.shape) for name, values in item.items() if name in SHAPES} == SHAPES
+    assert all(values.dtype == torch.float32 for name, values in item.items() if name in SHAPES)
+    assert item.keys() == {*SHAPES, "position", "damaged"}
+    assert item["damaged"] == []
     assert item["position"] == 100
     assert item["source_image"].min() >= -1
     assert item["source_image"].max() <= 1

@@ -1,3 +1,4 @@
+import io
 import multiprocessing
 import pickle
 
@@ -7,9 +8,10 @@ import pytest
 from PIL import Image
 
 from config.errors import InputError
-from data.images import read_rgb, squeeze
+from data.images import DAMAGE, decode_png, read_rgb, squeeze
 from data.pairs import lmdb_key
-from data.store import ImageStore, StoreWriter
+from data.store import DamagedImage, ImageStore, StoreWriter
+from tests.data.prepared import cut_short, lose_value, rewrite, with_bit_flipped
 
 IMAGE = "img/WOMEN/Dresses/id_00000002/01_3_front.jpg"
 KEY = lmdb_key(IMAGE)
@@ -65,6 +67,53 @@ def test_damaged_image_is_refused_with_its_key(tmp_path):
         writer.write([(KEY, b"no image")])
         writer.finish()
     assert refusal(ImageStore(tmp_path, (8, 8)).read, KEY).startswith(f"{tmp_path}/8-8: expected a PNG image under")
+
+
+def test_every_flipped_bit_that_changes_the_picture_is_noticed(root):
+    file = io.BytesIO()
+    squeeze(read_rgb(root / IMAGE), (8, 8)).save(file, "PNG")
+    value, noticed = file.getvalue(), 0
+    picture = decode_png(value)
+    for bit in range(8 * len(value)):
+        try:
+            assert np.array_equal(decode_png(with_bit_flipped(value, bit)), picture), bit
+        except DAMAGE:
+            noticed += 1
+    assert noticed == 8 * (len(value) - 8)  # All but those of the end mark and its length, which hold nothing.
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_short,
+        lambda value: with_bit_flipped(value, 4 * len(value)),
+        lambda value: with_bit_flipped(value, 8 * 20),  # The width.
+        lambda _: b"",
+    ],
+)
+def test_damaged_record_is_refused_with_its_key_and_no_other(own_lmdb, damage):
+    rewrite(own_lmdb / "32-24", KEY, damage)
+    store = ImageStore(own_lmdb, (32, 24))
+    with pytest.raises(DamagedImage, match=rf"^{own_lmdb}/32-24: expected a PNG image under the key {KEY} \("):
+        store.read(KEY)
+    assert store.read(KEY.replace("01_3", "01_2")).size == (24, 32)
+
+
+def test_record_of_another_size_is_a_damaged_one(own_lmdb):
+    file = io.BytesIO()
+    Image.new("RGB", (8, 16)).save(file, "PNG")
+    rewrite(own_lmdb / "32-24", KEY, lambda _: file.getvalue())
+    with pytest.raises(DamagedImage, match=rf"holds images of 16x8 \({KEY}\), but model.image_size asks for 32x24$"):
+        ImageStore(own_lmdb, (32, 24)).read(KEY)
+
+
+def test_record_that_lmdb_cannot_read_is_a_damaged_one(own_lmdb):
+    lose_value(own_lmdb / "32-24", KEY)
+    store = ImageStore(own_lmdb, (32, 24))
+    assert KEY in store
+    with pytest.raises(DamagedImage, match=rf"^{own_lmdb}/32-24: expected a readable record under the key {KEY} \("):
+        store.read(KEY)
+    assert store.read(KEY.replace("01_3", "01_2")).size == (24, 32)
 
 
 def test_two_stores_read_one_data_base(lmdb_folder):

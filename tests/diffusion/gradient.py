@@ -13,9 +13,10 @@ from diffusion.trainer import Trainer
 path, out, *overrides = sys.argv[1:]
 trainer = Trainer(load_config(path, [*overrides, "training.gradient_clip=1e9"]))
 # Zero-initialised layers would hide the gradients of most others.
-for number, parameter in enumerate(trainer._plain_model().parameters()):
+model = trainer._plain_model()
+for number, parameter in enumerate(model.parameters()):
     parameter.data.add_(0.02 * parameter.new_tensor(range(parameter.numel())).add(number).sin().view_as(parameter))
-trainer.train_step(iter(trainer._loader()))
-if trainer.accelerator.is_main_process:
-    save_file({name: p.grad.contiguous() for name, p in trainer._plain_model().named_parameters()}, out)
-trainer.accelerator.end_training()
+trainer.train_step(iter(trainer.loader))
+if trainer.processes.is_main:
+    save_file({name: p.grad.contiguous() for name, p in model.named_parameters()}, out)
+trainer._leave()

@@ -49,6 +49,31 @@ def test_training_forward_equals_encode_and_denoise_with_and_without_the_conditi
     torch.testing.assert_close(prediction[1], dropped[1])
 
 
+def test_blocks_computed_again_give_the_same_gradients_and_keep_less():
+    noisy, source_image, source_pose, target_pose = batch()
+    gradients, kept = [], []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        model = shaken(tiny_model_config(dropout=0.5)).train()
+        if recompute:
+            model.recompute_blocks()
+        sizes = []
+
+        def keep(tensor, sizes=sizes):
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            prediction, _ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
+                                  keep=torch.tensor([True, False]))  # fmt: skip
+        prediction.square().mean().backward()
+        gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
+        kept.append(sum(sizes))
+    assert kept[1] < 0.7 * kept[0]
+    for name, expected in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], expected, rtol=1e-5, atol=1e-7, msg=name)
+
+
 @torch.no_grad()
 def test_flows_and_masks_stand_at_each_attention_stride(model):
     _, source_image, source_pose, target_pose = batch()

@@ -1,0 +1,91 @@
+"""run.json: when, where and with what each session of a run ran, and how it ended."""
+
+import json
+import logging
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from config.errors import InputError
+from data.files import write_whole
+
+RUN_FILE = "run.json"
+LIBRARIES = ("torch", "accelerate", "numpy", "pillow", "lmdb", "safetensors", "cupy-cuda12x", "cupy-cuda13x")
+FIELDS = {"began", "first_step", "batch", "host", "pid", "device", "outcome"}  # What a reader of a session asks for.
+ROOT = Path(__file__).resolve().parents[1]
+
+logger = logging.getLogger(__name__)
+
+
+class RunRecord:
+    """The record of a run folder; making one begins a session."""
+
+    def __init__(self, run, progress, plan):
+        self.path = Path(run) / RUN_FILE
+        self.sessions = read_sessions(run)
+        self.session = {
+            "command": sys.argv,
+            "began": time.time(),
+            "first_step": progress.step,
+            "batch": str(plan),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "processes": plan.processes,
+            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+            "versions": versions(),
+            "commit": commit(),
+            "outcome": None,
+        }
+        self.sessions.append(self.session)
+        self._write()
+
+    def end(self, step, outcome):
+        """Write how the session ended, and at which step."""
+        self.session |= {"ended": time.time(), "last_step": step, "outcome": outcome}
+        try:
+            self._write()
+        except InputError as error:  # What it ended with matters more.
+            logger.warning("%s", error)
+
+    def _write(self):
+        text = json.dumps({"sessions": self.sessions}, indent=2)
+        write_whole(self.path, lambda file: file.write(f"{text}\n".encode()))
+
+
+def read_sessions(run):
+    """The sessions of a run, oldest first; none where there is no record that can be read."""
+    try:
+        sessions = json.loads((Path(run) / RUN_FILE).read_text(encoding="utf-8"))["sessions"]
+        return [session for session in sessions if session.keys() >= FIELDS]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def versions():
+    """Name -> version of Python and of the libraries that are here."""
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit():
+    """The commit of this program's repository, with "+" if files differ from it; None outside of one."""
+    try:
+        head = subprocess.run(
+            ["git", "-C", ROOT, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+            capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.stdout.strip() or None

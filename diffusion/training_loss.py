@@ -1,0 +1,85 @@
+"""What training minimises: the diffusion loss and the flow losses, over both directions of a batch of pairs."""
+
+from dataclasses import dataclass
+
+import torch
+
+from config.errors import InputError
+from data.loader import both_directions
+from diffusion.gaussian import STEPS, GaussianDiffusion
+from diffusion.samplers import derived_seed
+from models.flow_losses import FlowLoss, PixelFeatures
+from models.vgg import TAPS, VGG19Features
+
+SAMPLE_NOISE = 1  # What a derived seed is for; diffusion/trainer.py has the others.
+QUARTERS = 4  # Of the times t, each with a mean error of its own in the log.
+
+
+@dataclass
+class Losses:
+    """The losses of one batch of N pairs."""
+
+    total: torch.Tensor  # What is minimised, a scalar.
+    measured: dict  # Name -> (sum, count) of what is logged, without gradients.
+
+
+class TrainingLoss:
+    """losses = TrainingLoss(config, device)(model, batch). Raises InputError for settings that do not fit together.
+
+    A sample's t, noise and whether it keeps its condition follow from the seed and its place in the data.
+    """
+
+    def __init__(self, config, device):
+        self.weights = config.loss
+        self.seed, self.condition_dropout = config.training.seed, config.training.condition_dropout
+        self.diffusion = GaussianDiffusion().to(device)
+        self.flow_loss = flow_loss(config).to(device)
+        self.device = device
+
+    def __call__(self, model, batch):
+        """The Losses of a batch of PairDataset's items, on the model's device."""
+        batch = both_directions(batch)
+        t, noise, keep = self.draw_noise(batch["position"], batch["target_image"].shape[1:])
+        x_0 = batch["target_image"]
+        x_t = self.diffusion.q_sample(x_0, t, noise)
+        prediction, condition = model(x_t, t, batch["source_image"], batch["source_pose"], batch["target_pose"], keep)
+        mse, vb = self.diffusion.losses(prediction.float(), x_0, x_t, t, noise)  # (2N,), (2N,)
+        correctness, affine = self.flow_loss(condition.flows, batch["source_image"], batch["target_image"])
+        weights = self.weights
+        total = mse.mean() + vb.mean()
+        total = total + weights.correctness_weight * correctness + weights.affine_weight * affine
+        parts = {"loss": total, "mse": mse.mean(), "vb": vb.mean(), "correctness": correctness, "affine": affine}
+        measured = {name: (value.detach(), 1) for name, value in parts.items()}
+        return Losses(total, measured | by_quarter(mse.detach(), t))
+
+    def draw_noise(self, positions, shape):
+        """t (2N,), noise (2N, 3, H, W) and keep (2N,) for samples at the given places in the data."""
+        half = len(positions) // 2
+        t, noise, keep = [], [], []
+        for i, position in enumerate(positions.tolist()):
+            seed = derived_seed(self.seed, SAMPLE_NOISE, position, int(i >= half))
+            generator = torch.Generator(self.device).manual_seed(seed)
+            t.append(torch.randint(STEPS, (), generator=generator, device=self.device))
+            noise.append(torch.randn(shape, generator=generator, device=self.device))
+            keep.append(torch.rand((), generator=generator, device=self.device))
+        return torch.stack(t), torch.stack(noise), torch.stack(keep) >= self.condition_dropout
+
+
+def by_quarter(mse, t):
+    """Name -> (sum, count) of the errors (B,) whose t (B,) is in each quarter of the times."""
+    length = STEPS // QUARTERS
+    return {
+        f"mse_t{quarter * length:03d}_{(quarter + 1) * length - 1}": (mse[inside].sum(), inside.sum())
+        for quarter in range(QUARTERS)
+        for inside in [t // length == quarter]
+    }
+
+
+def flow_loss(config):
+    """The flow losses of a configuration: features as it says, windows 3, 2, 2 from the finest stride on."""
+    strides = [level.stride for level in config.model.attention]
+    if config.loss.features == "vgg19" and len(strides) != len(TAPS):
+        raise InputError(f"loss.features: vgg19 serves {len(TAPS)} attention levels, not {len(strides)}; use pixels.")
+    windows = dict(zip(strides, [3] + [2] * (len(strides) - 1), strict=True))
+    pixels = config.loss.features == "pixels"
+    return FlowLoss(PixelFeatures(strides) if pixels else VGG19Features(config.loss.vgg19_weights), windows)

@@ -1,0 +1,61 @@
+import json
+
+import torch
+
+from data.dataset import TestPairs
+from diffusion.checkpoints import newest_whole
+from models.pose_transfer import PoseTransferModel
+from tests.faults.runs import losses
+from tests.processes import run, torchrun
+
+
+def test_two_processes_then_one_then_two_see_what_two_see(variant, write_experiment, figure):
+    settings = {"steps": 9, "batch_size": 2, "learning_rate": 1e-4, "checkpoint_every": 3}
+    whole, exact, passes = (variant(name, **settings) for name in ("whole", "exact", "passes"))
+    torchrun(2, "train.py", write_experiment(whole))
+    expected = losses(whole.training.output)
+    for config, on_one in ((exact, ["training.batch_size=4"]), (passes, [])):
+        path = write_experiment(config)
+        torchrun(2, "train.py", path, "training.steps=3")
+        run("train.py", path, "training.steps=6", *on_one)
+        torchrun(2, "train.py", path)
+        state = json.loads((newest_whole(config.training.output) / "state.json").read_text())
+        assert state["progress"]["position"] == 9 * 4
+    apart = {config.training.output: distance(losses(config.training.output), expected) for config in (exact, passes)}
+    assert apart[exact.training.output] <= 1e-5
+    assert apart[passes.training.output] <= 2e-3  # Its batch statistics are those of smaller batches.
+    figure(f"processes 2 -> 1 -> 2: losses within {apart[exact.training.output]:.1e} of those of an unbroken run")
+
+
+@torch.no_grad()
+def prediction(config):
+    """Of the average in a run's newest checkpoint, which is a folder for inference."""
+    model = PoseTransferModel.from_pretrained(newest_whole(config.training.output))
+    batch = torch.utils.data.default_collate([TestPairs(config.data.root, model.config.image_size, targets=True)[0]])
+    condition = model.encode(batch["source_image"], batch["source_pose"], batch["target_pose"])
+    return model.denoise(batch["target_image"], torch.tensor([500]), batch["target_pose"], condition)
+
+
+def distance(ones, others):
+    assert ones.keys() == others.keys()
+    return max(abs(ones[step] - others[step]) for step in ones)
+
+
+def test_a_sharded_model_learns_as_a_whole_one(variant, write_experiment, figure):
+    settings = {"steps": 10, "learning_rate": 1e-4, "checkpoint_every": 5, "accumulation": 2}
+    ddp, fsdp = variant("ddp", **settings), variant("fsdp", parallel="fsdp", picture_every=5, **settings)
+    torchrun(2, "train.py", write_experiment(ddp))
+    torchrun(2, "train.py", write_experiment(fsdp), "training.steps=5")
+    torchrun(2, "train.py", write_experiment(fsdp))
+    apart = distance(losses(fsdp.training.output), losses(ddp.training.output))
+    assert apart <= 1e-4
+    folder = newest_whole(fsdp.training.output)
+    assert len(list((folder / "training").iterdir())) == 2
+    torch.testing.assert_close(prediction(fsdp), prediction(ddp), rtol=1e-3, atol=1e-3)
+    figure(f"FSDP2 on two processes: losses within {apart:.1e} of DDP's over 10 steps, with a restart in between")
+
+    # Another number of processes, and no shards: the same state.
+    run("train.py", write_experiment(fsdp), "training.steps=12", "training.parallel=ddp")
+    torchrun(2, "train.py", write_experiment(ddp), "training.steps=12", "training.parallel=fsdp")
+    apart = distance(losses(fsdp.training.output), losses(ddp.training.output))
+    assert apart <= 2e-3
