@@ -1,4 +1,5 @@
-"""What the full network costs on this machine: one training step and one DDIM picture at 256 x 256.
+"""What the full network costs on this machine: a training step, with and without gradient checkpointing, and a DDIM
+picture at 256 x 256.
 
     python benchmarks/cost_256.py [--steps 50]
 
@@ -21,7 +22,7 @@ from config.flags import Parser, whole
 from config.load import load_config
 from diffusion.gaussian import STEPS, GaussianDiffusion
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
-from diffusion.trainer import flow_loss
+from diffusion.training_loss import flow_loss
 from models.pose_transfer import PoseTransferModel
 
 CONFIG = Path(__file__).resolve().parents[1] / "config" / "deepfashion_256.yaml"
@@ -34,16 +35,18 @@ def main():
     parser.add_argument("--steps", type=whole("--steps", 1, 1000), default=50, help="of DDIM, two network calls each")
     args = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
-    for measured, what in ((training_step, ()), (picture, (args.steps,))):
+    for measured, what in ((training_step, (False,)), (training_step, (True,)), (picture, (args.steps,))):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             title, seconds, gigabytes = pool.apply(measured, what)
         print(f"{title}: {seconds:.1f} s, peak memory {gigabytes:.1f} GB", flush=True)
 
 
-def training_step():
+def training_step(recompute):
     """Forward, backward and Adam of one pair in both directions; the second step, whose buffers exist."""
     config = load_config(CONFIG, ["loss.features=pixels"])
     model, diffusion, losses = PoseTransferModel(config.model), GaussianDiffusion(), flow_loss(config)
+    if recompute:
+        model.recompute_blocks()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-5, fused=True)
     for _ in range(2):
         start = time.perf_counter()
@@ -58,7 +61,8 @@ def training_step():
         optimizer.step()
         optimizer.zero_grad()
         seconds = time.perf_counter() - start
-    return "training step, one pair in both directions", seconds, _peak()
+    title = "training step, one pair in both directions"
+    return f"{title}, training.gradient_checkpointing" if recompute else title, seconds, _peak()
 
 
 def picture(steps):
