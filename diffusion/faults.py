@@ -17,21 +17,21 @@ class Faults:
         self.config, self.processes, self.progress, self.pairs = config, processes, progress, pairs
         self.skipped_in_a_row = 0
 
-    def judge(self, passes, norm, loader, damaged, stop, reporter):
+    def judge(self, passes, norm, incidents, unreadable, stop, reporter):
         """(whether the step is to be made, whether to stop), after the backward passes of a step.
 
-        passes: (positions, Losses) of each. norm: the gradient's. loader, damaged: sentences on what befell the loader,
-        and on images that could not be read. stop: whether this process was asked to stop. Raises InputError when
-        there is too much of it.
+        passes: (positions, Losses) of each. norm: the gradient's. incidents, unreadable: sentences on what befell the
+        loader, and on images that could not be read. stop: whether this process was asked to stop. Raises InputError
+        when there is too much of it.
         """
         bad_loss = ~torch.stack([losses.total.isfinite() for _, losses in passes]).all()
         bad_norm = ~norm.isfinite() & (not self.processes.scale_may_fall())
-        totals = self.processes.total([bad_loss, bad_norm, len(loader), len(damaged), stop])
+        totals = self.processes.total([bad_loss, bad_norm, len(incidents), len(unreadable), stop])
         bad_losses, bad_norms, restarts, replaced, stops = map(int, totals)
         if restarts:
-            self._tell("loader", loader, reporter)
+            self._tell("loader", incidents, reporter)
         if replaced:
-            self._tell("damaged", damaged, reporter)
+            self._tell("damaged", unreadable, reporter)
             self._count_damaged(replaced)
         if bad_losses or bad_norms:
             self._leave_out(passes, "loss" if bad_losses else "gradient", reporter)

@@ -39,7 +39,13 @@ def test_a_run_leaves_checkpoints_scalars_and_pictures(experiment, tmp_path):
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("mse")] == [2, 4, 6]
-    assert {"loss", "vb", "correctness", "affine", "gradient_norm", "learning_rate"} <= set(events.Tags()["scalars"])
+    names = {"loss", "vb", "correctness", "affine", "gradient_norm", "learning_rate", "images_per_second", "memory_gib"}
+    names |= {"mse_t000_249", "mse_t750_999", "ema_decay", "ema_distance", "skipped_steps", "damaged_pairs"}
+    assert names <= set(events.Tags()["scalars"])
+    assert all(0 < event.value < 1 for event in events.Scalars("loader_wait_share"))
+    assert events.Scalars("ema_decay")[0].value == 0  # Still in the warm-up.
+    assert events.Scalars("ema_decay")[-1].value == 0.5
+    assert events.Scalars("ema_distance")[-1].value > 0
     assert [event.step for event in events.Images("test_pairs")] == [4, 6]
 
 
