@@ -136,7 +136,7 @@ def survey(run, names=None):
         faults[folder] = fault
     if faults:
         told = "; ".join(f"{folder.name}: {fault}" for folder, fault in faults.items())
-        raise InputError(f"{run}: none of its checkpoints is whole ({told}). Move it away to start anew.")
+        raise InputError(f"{run}: none of its checkpoints is whole ({told}); to train anew, move it away.")
     return None, {}
 
 

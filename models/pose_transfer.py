@@ -78,8 +78,8 @@ class PoseTransferModel(
         config: the whole experiment, if it is not the model's own. model_card_kwargs: paragraphs of the card, "origin"
         (where the weights come from) and "licence". Raises InputError where writing fails.
         """
-        save_tensors(self.state_dict(), Path(folder) / WEIGHTS_FILE)
         self.describe(folder, config, model_card_kwargs)
+        save_tensors(self.state_dict(), Path(folder) / WEIGHTS_FILE)
 
     def describe(self, folder, config=None, model_card_kwargs=None):
         """Write what `save_pretrained` writes, without the weights."""

@@ -81,10 +81,19 @@ def test_pictures_of_other_settings_are_not_mixed(checkpoint, people, tmp_path):
     shutil.copytree(checkpoint / "others", checkpoint / "checkpoints")
     weights = next(checkpoint.glob("checkpoints/*/model.safetensors"))
     save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, weights)
-    done = run(*words(checkpoint, people, tmp_path / "a", "--limit", 1), check=False)
+    done = run(*words(weights.parent, people, tmp_path / "a", "--limit", 1), check=False)
     assert "(weights);" in done.stderr
     (tmp_path / "a" / "settings.json").unlink()
-    assert run(*words(checkpoint, people, tmp_path / "a"), check=False).returncode == 2
+    assert run(*words(weights.parent, people, tmp_path / "a"), check=False).returncode == 2
+
+
+def test_a_run_whose_weights_are_damaged_is_refused(checkpoint, people, tmp_path):
+    weights = next(checkpoint.glob("checkpoints/*/model.safetensors"))
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    done = run(*words(checkpoint, people, tmp_path / "a", "--limit", 1), check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {checkpoint}: none of its checkpoints is whole (step_00000002: model.safe")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from diffusion.processes import Processes
 
 @pytest.fixture(autouse=True)
 def _anew():
-    yield
     AcceleratorState._reset_state(reset_partial_state=True)  # Accelerate allows one precision per program.
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture
