@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 
-STOPPED = 75  # EX_TEMPFAIL of sysexits.h.
+UNUSABLE, STOPPED = 2, 75  # Exit codes; STOPPED is EX_TEMPFAIL of sysexits.h.
 
 
 class InputError(Exception):
@@ -27,7 +27,7 @@ def command(main):
             return main(*args, **kwargs)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
+            sys.exit(UNUSABLE)
         except BrokenPipeError:  # As `head` leaves a program that has more to say.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Nor is it said at the exit.
             sys.exit(141)
@@ -35,7 +35,7 @@ def command(main):
             if error.filename is None:
                 raise
             print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-            sys.exit(2)
+            sys.exit(UNUSABLE)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             sys.exit(130)

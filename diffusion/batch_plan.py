@@ -28,17 +28,19 @@ class BatchPlan:
         return f"{self.images} images per step = 2 directions x {pairs} x {passes} x {_processes(self.processes)}"
 
 
-def plan_batches(training, processes, progress):
+def plan_batches(training, processes, progress, before):
     """The BatchPlan of a run that starts or goes on, and sentences on where it is not what the settings say.
 
     A run that goes on keeps its pairs per step, on any number of processes, by passes of at most training.batch_size
     pairs per process, so that each step sees the pairs that it would have seen; unless its settings ask for others.
-    Raises InputError where the processes cannot share them equally.
+    `before` are the settings of training when it was saved. Raises InputError where the processes cannot share the
+    pairs equally.
     """
     plan, pairs = BatchPlan(training.batch_size, training.accumulation, processes), progress.pairs_per_step
-    settings = progress.batch_size, progress.accumulation
-    changed = settings != (training.batch_size, training.accumulation) and processes == progress.processes
-    if progress.step == 0 or changed or plan.pairs == pairs:
+    if before is None or plan.pairs == pairs:
+        return plan, []
+    asked = (before.batch_size, before.accumulation) != (training.batch_size, training.accumulation)
+    if asked and processes == progress.processes:
         return plan, []
     share, rest = divmod(pairs, processes)
     if rest:

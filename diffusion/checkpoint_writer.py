@@ -16,6 +16,7 @@ from data.files import whole_folder, write_sums
 from diffusion.checkpoints import (
     STATE_FILE,
     TRAINING_FOLDER,
+    checkpoints_folder,
     fill,
     remove_leftovers,
     remove_old_checkpoints,
@@ -36,7 +37,7 @@ class CheckpointWriter:
 
     def __init__(self, config, processes):
         self.config, self.processes = config, processes
-        self.folder = step_folder(config.training.output, 0).parent
+        self.folder = checkpoints_folder(config.training.output)
         self.thread, self.told, self.failure = None, queue.SimpleQueue(), None
         self.details = {"versions": versions(), "commit": commit()}
         if processes.is_main:
@@ -135,7 +136,8 @@ class CheckpointWriter:
         met = False
         try:
             with whole_folder(folder) as partial:
-                met = self.processes.from_main(partial, self.processes.background) is not None
+                self.processes.from_main(partial, self.processes.background)
+                met = True
                 _write_parts(partial, average, training, self.processes.background)
                 whole = {name: torch.empty(tensor.shape, dtype=tensor.dtype) for name, tensor in average.items()}
                 fill(whole, partial / "average")

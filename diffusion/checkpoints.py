@@ -44,15 +44,18 @@ class Progress:
     position: int = 0  # Pairs used so far, by all processes: the place in the data.
     pairs_per_step: int = 0
     processes: int = 1
-    batch_size: int = 0  # As training.batch_size and training.accumulation asked for.
-    accumulation: int = 0
     skipped: int = 0  # Steps that were left out, their loss or gradient not being finite.
     damaged: int = 0  # Pairs that another one stood in for, their image not being readable.
 
 
+def checkpoints_folder(run):
+    """Where a run's checkpoints are, or will be."""
+    return Path(run) / "checkpoints"
+
+
 def step_folder(run, step):
     """Where the checkpoint of a step is, or will be."""
-    return Path(run) / "checkpoints" / f"step_{step:08d}"
+    return checkpoints_folder(run) / f"step_{step:08d}"
 
 
 def training_tensors(model, optimizer):
@@ -67,25 +70,25 @@ def training_tensors(model, optimizer):
     return tensors
 
 
-def load_checkpoint(folder, model, average, optimizer, scaler, config, sharded=False):
-    """Restore model, its average (a model, too), optimizer and scaler, in place.
+def load_checkpoint(folder, model, average, optimizer, processes, config):
+    """Restore model, its average (a model, too), optimizer and fp16's scale, in place; every process must call it.
 
-    Where the models are `sharded`, every process must call it. Returns the Progress, and the settings and libraries
-    that were others then, in words. Raises InputError if the architecture is another or something is missing.
+    Returns the Progress, the Config that it was saved with, and the settings and libraries that were others then, in
+    words. Raises InputError if the architecture is another or something is missing.
     """
     saved = load_config(folder / CONFIG_FILE)
     if dataclasses.replace(saved.model, dropout=config.model.dropout) != config.model:
         raise InputError(f"{folder}: holds another architecture than the configuration; name another training.output.")
     try:
         state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-        fill(average.state_dict(), folder, sharded)
-        fill(training_tensors(model, optimizer), folder / TRAINING_FOLDER, sharded)
-        if scaler and state["scaler"]:
-            scaler.load_state_dict(state["scaler"])
+        fill(average.state_dict(), folder, processes.sharded)
+        fill(training_tensors(model, optimizer), folder / TRAINING_FOLDER, processes.sharded)
+        if processes.scaler and state["scaler"]:
+            processes.scaler.load_state_dict(state["scaler"])
         progress = Progress(**state["progress"])
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, dcp.api.CheckpointException) as error:
         raise InputError(f"{folder}: cannot be gone on from ({error}); without it, the one before is used.") from error
-    return progress, _changes(saved, config) + _other_versions(state["versions"])
+    return progress, saved, _changes(saved, config) + _other_versions(state["versions"])
 
 
 def fill(tensors, folder, sharded=False):
@@ -150,13 +153,13 @@ def set_aside(folder):
 
 def checkpoint_steps(run):
     """The steps of which a run folder has checkpoints, rising."""
-    found = (re.fullmatch(r"step_(\d+)", path.name) for path in Path(run, "checkpoints").glob("step_*"))
+    found = (re.fullmatch(r"step_(\d+)", path.name) for path in checkpoints_folder(run).glob("step_*"))
     return sorted(int(match[1]) for match in found if match)
 
 
 def remove_leftovers(run):
     """Delete what saving or removing left behind when it was cut short."""
-    for leftover in Path(run, "checkpoints").glob(".step_*"):
+    for leftover in checkpoints_folder(run).glob(".step_*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -177,7 +180,7 @@ def resolve_checkpoint(name):
     Raises InputError.
     """
     path = fetch(name)
-    if path.is_file() or ((path / CONFIG_FILE).is_file() and not (path / "checkpoints").is_dir()):
+    if path.is_file() or ((path / CONFIG_FILE).is_file() and not checkpoints_folder(path).is_dir()):
         return path
     newest = newest_whole(path, [CONFIG_FILE, WEIGHTS_FILE])
     if newest is None:

@@ -29,14 +29,12 @@ class EMA:
         """Take in the weights of `model` after update number `step`."""
         for mine, theirs in self._parameters(model):
             mine.lerp_(theirs, 1 - self.decay_at(step))
-        for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
-            mine.copy_(theirs)
+        _copy_buffers(model, self.model)
 
     @torch.no_grad()
     def restore_buffers(self, model):
         """Give `model` the buffers that it had at the last update."""
-        for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
-            theirs.copy_(mine)
+        _copy_buffers(self.model, model)
 
     @torch.no_grad()
     def squared_distance(self, model):
@@ -51,3 +49,8 @@ class EMA:
         if own.keys() != new.keys():
             raise ValueError("the model's parameters are not those of its average")
         return ((local(own[name]), local(new[name])) for name in own)
+
+
+def _copy_buffers(source, target):
+    for theirs, own in zip(source.buffers(), target.buffers(), strict=True):
+        own.copy_(theirs)

@@ -9,13 +9,14 @@ befell it on the way. It changes nothing, and may be asked while the run goes on
 import os
 import socket
 import time
+from collections import Counter
 from pathlib import Path
 
 from config.errors import InputError, command
 from config.flags import Parser
 from config.load import load_config
 from data.files import damage
-from diffusion.checkpoints import checkpoint_steps, step_folder
+from diffusion.checkpoints import checkpoint_steps, checkpoints_folder, step_folder
 from diffusion.report import read_metrics
 from diffusion.run_record import read_sessions
 from models.pretrained import CONFIG_FILE
@@ -39,9 +40,10 @@ def describe_run(run):
     config = load_config(run / CONFIG_FILE)
     values = [line for line in metrics if "event" not in line]
     events = [line for line in metrics if "event" in line]
-    yield from _progress(run, config.training.steps, values, read_sessions(run))
+    sessions = read_sessions(run)
+    yield from _progress(run, config.training.steps, values, sessions)
     yield from _checkpoints(run)
-    yield from _sessions(read_sessions(run))
+    yield from _sessions(sessions)
     yield from _events(events)
 
 
@@ -88,7 +90,7 @@ def _checkpoints(run):
         folder = step_folder(run, step)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         yield f"    {folder.name}  {size / 2**20:,.0f} MiB, {damage(folder) or 'whole'}"
-    for path in sorted((run / "checkpoints").glob("damaged_*")):
+    for path in sorted(checkpoints_folder(run).glob("damaged_*")):
         yield f"    {path.name}  set aside; delete it when it is of no more use"
 
 
@@ -102,13 +104,10 @@ def _sessions(sessions):
 
 
 def _events(events):
-    counts = {}
-    for event in events:
-        counts[event["event"]] = counts.get(event["event"], 0) + 1
-    counts.pop("checkpoint", None)
-    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    yield f"  events: {told or 'none'}"
-    for event in [event for event in events if event["event"] != "checkpoint"][-LAST_EVENTS:]:
+    events = [event for event in events if event["event"] != "checkpoint"]
+    counts = Counter(event["event"] for event in events)
+    yield f"  events: {', '.join(f'{count} {kind}' for kind, count in counts.items()) or 'none'}"
+    for event in events[-LAST_EVENTS:]:
         yield f"    step {event['step']}: {event['text']}"
 
 

@@ -74,7 +74,7 @@ class Processes:
 
     def gather(self, texts):
         """The lists of all processes, as one."""
-        return gather_object(texts) if self.count > 1 else texts
+        return gather_object(texts)
 
     def from_main(self, value, group=None):
         """The main process's value (any object), on every process."""
@@ -83,10 +83,10 @@ class Processes:
             dist.broadcast_object_list(values, src=0, group=group)
         return values[0]
 
-    def call(self, model, *inputs):
-        """model(*inputs), in the precision of the run."""
+    def call(self, function, *inputs):
+        """function(*inputs), in the precision of the run."""
         with self.accelerator.autocast():
-            return model(*inputs)
+            return function(*inputs)
 
     def backward(self, loss):
         """The backward pass, with fp16's scale where there is one."""

@@ -1,5 +1,6 @@
 """run.json: when, where and with what each session of a run ran, and how it ended."""
 
+import functools
 import json
 import logging
 import os
@@ -68,6 +69,7 @@ def read_sessions(run):
         return []
 
 
+@functools.cache
 def versions():
     """Name -> version of Python and of the libraries that are here."""
     found = {"python": platform.python_version()}
@@ -79,6 +81,7 @@ def versions():
     return found
 
 
+@functools.cache
 def commit():
     """The commit of this program's repository, with "+" if files differ from it; None outside of one."""
     try:

@@ -21,17 +21,16 @@ from diffusion.drawing import Preview, to_device
 from diffusion.ema import EMA
 from diffusion.faults import Faults
 from diffusion.health import StopSignals, Watchdog
+from diffusion.learning_rate import describe_rate, learning_rate
 from diffusion.processes import Processes
 from diffusion.report import Averages, Reporter, Silence, peak_memory
 from diffusion.run_record import RunRecord
 from diffusion.samplers import derived_seed
-from diffusion.training_loss import TrainingLoss
+from diffusion.training_loss import DROPOUT, INITIAL_WEIGHTS, TrainingLoss
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import CONFIG_FILE
 
 LOCK_FILE = ".lock"
-WARMUP_START = 0.04  # Share of the learning rate at step 0.
-INITIAL_WEIGHTS, DROPOUT = 0, 2  # What a derived seed is for; diffusion/training_loss.py has the other.
 
 
 class Trainer:
@@ -57,11 +56,10 @@ class Trainer:
         self.preview = Preview(config, self.processes.device)
         self.lock = self._take_folder() if self.processes.is_main else None
         self.damaged_checkpoints = []
-        self.progress, self.changes = self._resume()
-        self.plan, notes = plan_batches(settings, self.processes.count, self.progress)
+        self.progress, before, self.changes = self._resume()
+        self.plan, notes = plan_batches(settings, self.processes.count, self.progress, before)
         self.changes += notes
         self.progress.pairs_per_step, self.progress.processes = self.plan.pairs, self.plan.processes
-        self.progress.batch_size, self.progress.accumulation = settings.batch_size, settings.accumulation
         self.loader = self._loader()
         self.signals, self.watchdog = signals or StopSignals(), Watchdog(settings.stall_seconds)
         self.faults = Faults(config, self.processes, self.progress, self.loader.dataset)
@@ -76,7 +74,7 @@ class Trainer:
             stopped = self._loop(writer)
             writer.finish()
         except BaseException as error:
-            record.end(self.progress.step, f"{type(error).__name__} {error}".strip())
+            record.end(self.progress.step, str(error).partition("\n")[0] or type(error).__name__)
             raise
         finally:
             self._tell(writer.outcomes())
@@ -119,6 +117,7 @@ class Trainer:
 
         # Forward and backward.
         began, waited, passes, damaged = time.monotonic(), 0.0, [], []
+        forward = functools.partial(self.processes.call, self.model)
         self.model.train()
         self.optimizer.zero_grad()
         for number in range(self.plan.accumulation):
@@ -127,7 +126,6 @@ class Trainer:
             waited += time.monotonic() - asked
             damaged += batch.pop("damaged")
             with self.processes.accumulating(self.model, last=number == self.plan.accumulation - 1):
-                forward = functools.partial(self.processes.call, self.model)
                 losses = self.loss(forward, to_device(batch, self.processes.device))
                 self.processes.backward(losses.total / self.plan.accumulation)
             passes.append((batch["position"], losses))
@@ -173,8 +171,7 @@ class Trainer:
         """
         stopped = None if self.processes.sharded else self._told_to_stop
         if self.processes.is_main or self.processes.sharded:
-            with self.processes.accelerator.autocast():
-                picture = self.preview.draw(self.ema.model, stopped)
+            picture = self.processes.call(self.preview.draw, self.ema.model, stopped)
             if picture is not None:
                 self.reporter.picture(self.progress.step, "test_pairs", picture)
 
@@ -199,18 +196,18 @@ class Trainer:
         return held
 
     def _resume(self):
+        """Progress, the settings of training at the last checkpoint (None where there is none), and what changed."""
         folder, faults = survey(self.run_folder) if self.processes.is_main else (None, {})
         for passed, fault in faults.items():
             text = f"{passed.name}: {fault}; set aside as {set_aside(passed)}, and the checkpoint before it is used"
             self.damaged_checkpoints.append(text)
         folder = self.processes.from_main(folder)
         if folder is None:
-            return Progress(), []
-        progress, changes = load_checkpoint(
-            folder, self._plain_model(), self.ema.model, self.adam, self.processes.scaler, self.config,
-            self.processes.sharded,
-        )  # fmt: skip
-        return progress, [f"resumed with another {change}" for change in changes]
+            return Progress(), None, []
+        progress, saved, changes = load_checkpoint(
+            folder, self._plain_model(), self.ema.model, self.adam, self.processes, self.config
+        )
+        return progress, saved.training, [f"resumed with another {change}" for change in changes]
 
     def _loader(self):
         config = self.config
@@ -250,19 +247,3 @@ class Trainer:
 
     def _plain_model(self):
         return self.processes.plain(self.model)
-
-
-def learning_rate(step, settings):
-    """The rate of a step: up from 4 % over the warm-up, flat, and down to nothing over the last `decay_steps`."""
-    up = WARMUP_START + (1 - WARMUP_START) * step / settings.warmup_steps if step < settings.warmup_steps else 1.0
-    down = (settings.steps - step) / settings.decay_steps if settings.decay_steps else 1.0
-    return settings.learning_rate * min(up, down)
-
-
-def describe_rate(settings):
-    """How the learning rate comes about, in words."""
-    peak = max(learning_rate(step, settings) for step in range(settings.steps))
-    up = f", up from {WARMUP_START:.0%} of it over {settings.warmup_steps:,} steps" if settings.warmup_steps else ""
-    down = f", down to 0 over the last {settings.decay_steps:,} of {settings.steps:,}" if settings.decay_steps else ""
-    short = f"; in so short a run never above {peak:.2g}" if peak < settings.learning_rate else ""
-    return f"learning rate {settings.learning_rate:g}{up}{down}{short}; the same for any number of images per step"

@@ -11,7 +11,7 @@ from diffusion.samplers import derived_seed
 from models.flow_losses import FlowLoss, PixelFeatures
 from models.vgg import TAPS, VGG19Features
 
-SAMPLE_NOISE = 1  # What a derived seed is for; diffusion/trainer.py has the others.
+INITIAL_WEIGHTS, SAMPLE_NOISE, DROPOUT = range(3)  # What a derived seed of training is for.
 QUARTERS = 4  # Of the times t, each with a mean error of its own in the log.
 
 

@@ -12,17 +12,19 @@
 Processes that are told to stop have TORCH_ELASTIC_SHUTDOWN_TIMEOUT seconds for it, 300 unless set.
 """
 
+import contextlib
 import os
 import signal
 import sys
 from pathlib import Path
 
+import psutil
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import STOPPED
+from config.errors import STOPPED, UNUSABLE
 
 SIGNALS = [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
-UNUSABLE = 2  # The exit code after an InputError.
 
 
 class UnusableInput(BaseException):
@@ -36,11 +38,13 @@ def leave(reason, code):
 
 
 def notice_unusable_input(_signal, _frame):
-    """Handle SIGCHLD: a process that ended over its input would do so each time. It is looked at, not waited for."""
-    child = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    if child and child.si_code == os.CLD_EXITED and child.si_status == UNUSABLE:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        raise UnusableInput(f"process {child.si_pid} could not use its input and is not started again")
+    """Handle SIGCHLD: a process that ended over its input would do so each time. All are looked at, none waited for."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(ChildProcessError):  # Waited for meanwhile.
+            end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if end and end.si_code == os.CLD_EXITED and end.si_status == UNUSABLE:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                raise UnusableInput(f"process {end.si_pid} could not use its input and is not started again")
 
 
 def leave_after(failure, rank):

@@ -194,6 +194,19 @@ def test_two_nodes_are_one_run_and_stop_together(job, port):
     assert len(job.files("saved.*")) == 4
 
 
+def test_bad_input_is_noticed_among_processes_that_ended_otherwise():
+    code = """
+import os, sys
+sys.path.insert(0, "scripts")
+import launch
+for pid in [os.fork() or os._exit(code) for code in (1, 2)]:
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+launch.notice_unusable_input(0, None)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "could not use its input and is not started again" in done.stderr
+
+
 def test_a_run_goes_on_without_a_node_that_is_lost(job, port):
     head, lost = start_the_head_and_another(job, "1:2", port, "--max-restarts=1")
     job.kill(lost)

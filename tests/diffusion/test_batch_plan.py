@@ -6,15 +6,15 @@ from diffusion.batch_plan import BatchPlan, plan_batches
 from diffusion.checkpoints import Progress
 
 
-def plan(batch_size, accumulation, processes, progress):
+def plan(batch_size, accumulation, processes, progress, before=None):
+    """Of a run whose settings were `before` (batch_size, accumulation) when it was saved; None: the same."""
     settings = TrainingConfig(output="RUN", batch_size=batch_size, accumulation=accumulation)
-    if progress.batch_size is None:  # As before.
-        progress.batch_size = batch_size
-    return plan_batches(settings, processes, progress)
+    saved = TrainingConfig(batch_size=before[0], accumulation=before[1]) if before else settings
+    return plan_batches(settings, processes, progress, saved if progress.step else None)
 
 
-def after(pairs, processes, batch_size=None, accumulation=1):
-    return Progress(5, 5 * pairs, pairs, processes, batch_size=batch_size, accumulation=accumulation)
+def after(pairs, processes):
+    return Progress(step=5, position=5 * pairs, pairs_per_step=pairs, processes=processes)
 
 
 def test_a_new_run_does_as_its_settings_say():
@@ -22,7 +22,7 @@ def test_a_new_run_does_as_its_settings_say():
 
 
 def test_the_same_number_of_processes_may_change_its_settings():
-    assert plan(8, 1, 2, after(4, 2, batch_size=2)) == (BatchPlan(8, 1, 2), [])
+    assert plan(8, 1, 2, after(4, 2), before=(2, 1)) == (BatchPlan(8, 1, 2), [])
 
 
 @pytest.mark.parametrize(

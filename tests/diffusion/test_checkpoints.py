@@ -45,14 +45,16 @@ def save(state, experiment, step, scaler=None):
     processes = Processes("no", "ddp")
     processes.scaler = scaler
     writer = CheckpointWriter(experiment, processes)
-    writer.save(Progress(step, 5 * step, 5, 1, 3, 2), *state)
+    writer.save(Progress(step, 5 * step, 5, 1, skipped=3, damaged=2), *state)
     writer.finish()
     return step_folder(experiment.training.output, step)
 
 
 def load(folder, state, experiment, scaler=None):
     model, ema, optimizer = state
-    return load_checkpoint(folder, model, ema.model, optimizer, scaler, experiment)
+    processes = Processes("no", "ddp")
+    processes.scaler = scaler
+    return load_checkpoint(folder, model, ema.model, optimizer, processes, experiment)
 
 
 def test_what_is_saved_comes_back(state, experiment):
@@ -65,7 +67,7 @@ def test_what_is_saved_comes_back(state, experiment):
 
     other = PoseTransferModel(experiment.model)
     fresh = other, EMA(other, 0.9, 0), torch.optim.Adam(other.parameters())
-    assert load(folder, fresh, experiment) == (Progress(7, 35, 5, 1, 3, 2), [])
+    assert load(folder, fresh, experiment) == (Progress(7, 35, 5, 1, skipped=3, damaged=2), experiment, [])
     pairs = [(model.state_dict(), other.state_dict()), (ema.model.state_dict(), fresh[1].model.state_dict())]
     for index, moments in optimizer.state_dict()["state"].items():
         pairs.append((moments, fresh[2].state_dict()["state"][index]))
@@ -180,7 +182,7 @@ def test_other_settings_are_named_on_resuming(state, experiment):
     folder = save(state, experiment, 1)
     experiment.training.batch_size = 5
     experiment.model.dropout = 0.2
-    _, changes = load(folder, state, experiment)
+    _, _, changes = load(folder, state, experiment)
     assert changes == ["model.dropout (0.0 -> 0.2)", "training.batch_size (2 -> 5)"]
 
 
@@ -254,7 +256,7 @@ def test_other_libraries_are_named_on_resuming(state, experiment):
     kept = json.loads(text)
     kept["versions"]["torch"] = "1.0"
     (folder / "state.json").write_text(json.dumps(kept))
-    assert load(folder, state, experiment)[1] == [f"torch (1.0 -> {torch.__version__})"]
+    assert load(folder, state, experiment)[2] == [f"torch (1.0 -> {torch.__version__})"]
 
 
 def test_leftovers_of_broken_runs_are_swept(state, experiment, tmp_path):

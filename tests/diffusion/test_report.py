@@ -50,8 +50,9 @@ def test_a_line_that_was_cut_short_is_left_out(tmp_path):
     assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [1]
 
 
-def test_a_log_without_room_does_not_end_the_run(caplog, small_disk):
+def test_a_log_without_room_does_not_end_the_run(caplog, small_disk, monkeypatch):
     folder = small_disk("size=8m")
+    monkeypatch.setattr("sys.stdout", open(folder / "out.log", "w"))  # noqa: SIM115 (closing it would say the same)
     reporter = Reporter(folder, 0, 10)
     reporter.scalars(1, {"loss": 1.0})
     filler = fill_up(folder)

@@ -7,11 +7,10 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from config.errors import InputError
-from config.schema import TrainingConfig
 from data.pairs import read_pairs
 from diffusion.checkpoints import checkpoint_steps, newest_whole
 from diffusion.gaussian import STEPS
-from diffusion.trainer import Trainer, learning_rate
+from diffusion.trainer import Trainer
 from models.pose_transfer import PoseTransferModel
 from tests.conftest import ROOT
 from tests.processes import run, torchrun
@@ -123,15 +122,6 @@ def test_times_are_uniform_and_a_tenth_of_the_conditions_is_dropped(experiment):
     assert t.max() < STEPS
     assert t.float().mean().item() == pytest.approx(STEPS / 2, rel=0.03)
     assert keep.float().mean().item() == pytest.approx(0.9, abs=0.02)
-
-
-def test_the_learning_rate_rises_from_four_percent_stays_and_falls_where_asked():
-    settings = TrainingConfig(steps=1000, learning_rate=2.0, warmup_steps=100)
-    assert [learning_rate(step, settings) for step in (0, 50, 100, 999)] == pytest.approx([0.08, 1.04, 2, 2])
-    settings.warmup_steps = 0
-    assert [learning_rate(step, settings) for step in (0, 1, 999)] == [2, 2, 2]
-    settings.decay_steps = 200
-    assert [learning_rate(step, settings) for step in (100, 800, 900, 999)] == pytest.approx([2, 2, 1, 0.01])
 
 
 def test_weights_stay_where_they_are_when_the_run_is_done(experiment, tmp_path):

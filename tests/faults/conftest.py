@@ -2,7 +2,14 @@ import copy
 
 import pytest
 
-from tests.faults.runs import finish
+from tests.faults.runs import finish, started
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running():
+    yield
+    while started:
+        started.pop().kill()
 
 
 @pytest.fixture

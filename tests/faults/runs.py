@@ -24,6 +24,8 @@ from tests.processes import ENVIRONMENT
 PATIENCE = 180  # Seconds after which a test gives up.
 LONG = 2000  # Steps of a run that is stopped when what it is for has been seen.
 
+started = []  # Runs, for a test that fails to end with.
+
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
 
@@ -35,6 +37,7 @@ class Run:
         self.folder = Path(config.training.output)
         self.log = log or self.folder.with_name(f"{self.folder.name}.log")
         self._start(config)
+        started.append(self)
 
     def _start(self, config):
         self._process = _context.Process(target=_train, args=(config, self.log))

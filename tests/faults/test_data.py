@@ -12,6 +12,7 @@ from tests.faults.runs import LONG, Run, assert_equal, events, finish
 @pytest.fixture
 def damaged(variant, people, tmp_path):
     """damaged(name, count, ..) -> the experiment, over a data base in which as many images have a flipped bit."""
+
     def make(name, count=1, **changes):
         config = variant(name, **changes)
         config.data.lmdb = str(tmp_path / "lmdb")

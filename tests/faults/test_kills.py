@@ -18,6 +18,7 @@ def test_a_run_killed_at_random_moments_equals_an_unbroken_one(variant, unbroken
         saved = max(checkpoint_steps(folder), default=0)
         lost.append(last_step(folder) - saved)
     finish(config)
+    assert first_steps(folder)[-1] == saved
     assert killed >= rounds / 2
     assert max(lost) <= 2 * config.training.checkpoint_every  # The newest may have been on its way to the disk.
     assert_equal(folder, unbroken(**settings))
