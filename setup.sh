@@ -2,7 +2,7 @@
 # Installs what this repository needs: `bash setup.sh`, or `bash setup.sh --dev` for the test tools too.
 #
 # It goes into the active virtual or conda environment (never conda's base), else into .venv here. With an NVIDIA GPU,
-# torchvision and the CuPy that fits torch's CUDA come along. What is installed already is skipped by a stamp, the hash
+# the CuPy that fits torch's CUDA comes along. What is installed already is skipped by a stamp, the hash
 # of the requirement files and the interpreter, kept inside the environment. PIP_* variables and pip.conf apply.
 #
 # Where there is nvcc, it compiles the CUDA kernels of flow_ops/ too, once for each state of their source.
@@ -76,10 +76,10 @@ install_gpu() {
     CUDA_MAJOR="$("$PYTHON" -c 'import torch; print((torch.version.cuda or "").split(".")[0])')"
     case "$CUDA_MAJOR" in
         12 | 13) ;;
-        *) say "this torch has no CUDA 12 or 13, so CuPy and torchvision are left out"; return ;;
+        *) say "this torch has no CUDA 12 or 13, so CuPy is left out"; return ;;
     esac
     export CUDA_MAJOR
-    say "NVIDIA GPU found: installing CuPy for CUDA $CUDA_MAJOR and torchvision"
+    say "NVIDIA GPU found: installing CuPy for CUDA $CUDA_MAJOR"
     quiet_pip install -r requirements-gpu.txt
 }
 

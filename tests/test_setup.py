@@ -32,7 +32,7 @@ def test_every_requirement_is_pinned(name):
 def test_the_constraints_agree_with_the_requirements():
     constraints = pinned("constraints.txt")
     assert constraints["torch"] == pinned("requirements.txt")["torch"]
-    assert constraints["torchvision"] == pinned("requirements-gpu.txt")["torchvision"]
+    assert constraints["torchvision"] == pinned("requirements.txt")["torchvision"]
 
 
 def test_setup_installs_torch_first_and_checks_last(machine):
