@@ -30,6 +30,7 @@ def _validate_model(model):
         "a positive multiple of 32",
     )
     _between(0, 1, "model.dropout", model.dropout)
+    _check(model.flow or not model.self_calibration, "model.flow", False, "true, or model.self_calibration=false too")
     largest = 2 ** (len(model.channel_multipliers) - 1)
     _validate_attention(model.attention, largest)
     largest_slim = model.attention[0].stride // 2

@@ -29,6 +29,10 @@ class ModelConfig:
     attention: list[AttentionLevel] = field(default_factory=_paper_attention)  # The deepest strides, finest first.
     token_stride: int = 16  # Image pixels per MSFF token.
     dropout: float = 0.1  # In the ResBlocks and in MSFF.
+    # What the method adds to a plain U-Net, each to be left out in ablations.
+    flow: bool = True  # False: the source's features are added where they stand, with no flow network.
+    self_calibration: bool = True  # False: features are fetched along the flow network's flow as it is.
+    msff: bool = True  # False: the skips of the slim levels are not fused.
 
 
 @dataclass

@@ -35,20 +35,22 @@ def mask_picture(mask, size):
 def pair_pictures(batch, condition, generated):
     """Columns of a grid, title -> pictures, for a batch of pairs, its Condition and generated images (B, 3, H, W)."""
     size = batch["target_image"].shape[2:]
-    finest = min(condition.flows)
-    return {
+    columns = {
         "source": [to_image(image) for image in batch["source_image"]],
         "skeleton": [skeleton_picture(pose) for pose in batch["target_pose"]],
         "target": [to_image(image) for image in batch["target_image"]],
         "generated": [to_image(image) for image in generated],
-        "flow": [flow_picture(flow, size) for flow in condition.flows[finest]],
-        "mask": [mask_picture(mask, size) for mask in condition.masks[finest]],
     }
+    if condition.flows:
+        finest = min(condition.flows)
+        columns["flow"] = [flow_picture(flow, size) for flow in condition.flows[finest]]
+        columns["mask"] = [mask_picture(mask, size) for mask in condition.masks[finest]]
+    return columns
 
 
-def grid_picture(columns, height):
-    """One picture of all columns (title -> pictures), each picture `height` pixels high and in the photos' aspect."""
-    width = round(height * ASPECT)
+def grid_picture(columns, height, aspect=ASPECT):
+    """One picture of all columns (title -> pictures), each `height` pixels high and height * aspect wide."""
+    width = round(height * aspect)
     rows = len(next(iter(columns.values())))
     size = (len(columns) * (width + GAP) + GAP, HEADING + rows * (height + GAP) + GAP)
     sheet = Image.new("RGB", size, "white")

@@ -33,7 +33,7 @@ class TrainingLoss:
         self.weights = config.loss
         self.seed, self.condition_dropout = config.training.seed, config.training.condition_dropout
         self.diffusion = GaussianDiffusion().to(device)
-        self.flow_loss = flow_loss(config).to(device)
+        self.flow_loss = flow_loss(config).to(device) if config.model.flow else None
         self.device = device
 
     def __call__(self, model, batch):
@@ -44,12 +44,13 @@ class TrainingLoss:
         x_t = self.diffusion.q_sample(x_0, t, noise)
         prediction, condition = model(x_t, t, batch["source_image"], batch["source_pose"], batch["target_pose"], keep)
         mse, vb = self.diffusion.losses(prediction.float(), x_0, x_t, t, noise)  # (2N,), (2N,)
-        correctness, affine = self.flow_loss(condition.flows, batch["source_image"], batch["target_image"])
-        weights = self.weights
+        parts = {"mse": mse.mean(), "vb": vb.mean()}
         total = mse.mean() + vb.mean()
-        total = total + weights.correctness_weight * correctness + weights.affine_weight * affine
-        parts = {"loss": total, "mse": mse.mean(), "vb": vb.mean(), "correctness": correctness, "affine": affine}
-        measured = {name: (value.detach(), 1) for name, value in parts.items()}
+        if self.flow_loss:
+            correctness, affine = self.flow_loss(condition.flows, batch["source_image"], batch["target_image"])
+            total = total + self.weights.correctness_weight * correctness + self.weights.affine_weight * affine
+            parts |= {"correctness": correctness, "affine": affine}
+        measured = {name: (value.detach(), 1) for name, value in {"loss": total, **parts}.items()}
         return Losses(total, measured | by_quarter(mse.detach(), t))
 
     def draw_noise(self, positions, shape):

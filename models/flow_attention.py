@@ -17,18 +17,19 @@ class FlowAttention(nn.Module):
 
     def __init__(
         self,
-        channels,  # Of the denoiser's and of the reference features.
-        hidden,    # Width of the calibration and of the attention's logits.
-        kernel,    # Side k of the attention window.
-        radius,    # Reach of the self-correlation.
+        channels,         # Of the denoiser's and of the reference features.
+        hidden,           # Width of the calibration and of the attention's logits.
+        kernel,           # Side k of the attention window.
+        radius,           # Reach of the self-correlation.
+        calibrated=True,  # Whether the flow is corrected first.
     ):  # fmt: skip
         super().__init__()
-        self.calibration = SelfCalibration(channels, hidden, radius)
+        self.calibration = SelfCalibration(channels, hidden, radius) if calibrated else None
         self.attention = LocalAttention(channels, hidden, kernel)
 
     def forward(self, x, feature, flow, mask):
         """x, feature (B, C, H, W); flow (B, 2, H, W) in pixels; mask (B, 1, H, W). The residual to add to x."""
-        flow = self.calibration(x, feature, flow)
+        flow = self.calibration(x, feature, flow) if self.calibration else flow
         return x * (1 - mask) + self.attention(x, feature, flow) * mask
 
 

@@ -25,8 +25,8 @@ class Condition:
     """What the denoiser is told of the source; nothing in it depends on t. Dictionaries are by stride s."""
 
     features: dict  # Two maps of the reference encoder, each (B, C, H/s, W/s).
-    flows: dict  # (B, 2, H/s, W/s), x first, in pixels of that grid.
-    masks: dict  # (B, 1, H/s, W/s): how much comes along the flow.
+    flows: dict  # (B, 2, H/s, W/s), x first, in pixels of that grid. Empty without model.flow.
+    masks: dict  # (B, 1, H/s, W/s): how much comes along the flow. Empty without model.flow.
     keep: torch.Tensor | None = None  # (B,): samples that are conditioned at all; None: all of them.
 
 
@@ -49,12 +49,12 @@ class PoseTransferModel(
         self.config = config
         self.experiment = Config(model=config)  # With the settings it was trained with, where it was loaded.
         self.reference_encoder = ReferenceEncoder(config)
-        self.flow_net = FlowNet(config)
+        self.flow_net = FlowNet(config) if config.flow else None
         self.denoiser = UNet(config)
 
     def encode(self, source_image, source_pose, target_pose):
         """The Condition of a batch of pairs: once per pair, for all steps."""
-        flows, masks = self.flow_net(source_image, source_pose, target_pose)
+        flows, masks = self.flow_net(source_image, source_pose, target_pose) if self.flow_net else ({}, {})
         return Condition(self.reference_encoder(source_image), flows, masks)
 
     def denoise(self, x_t, t, target_pose, condition):

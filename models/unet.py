@@ -23,7 +23,10 @@ class UNet(nn.Module):
         options = {"time_channels": 4 * config.channels, "dropout": config.dropout}
 
         def attend(stride, width):
-            return FlowAttention(width, config.channels, attention[stride].kernel, attention[stride].radius)
+            level = attention[stride]
+            if not config.flow:
+                return None
+            return FlowAttention(width, config.channels, level.kernel, level.radius, config.self_calibration)
 
         self.time = TimeEmbedding(config.channels)
         self.stem = conv3(IMAGE_CHANNELS + POSE_CHANNELS, widths[0])
@@ -37,7 +40,8 @@ class UNet(nn.Module):
             for i in range(slim, len(widths))
         )
         self.slim_out = nn.ModuleList(SlimOutput(after[i], before[i], widths[i], i == 0, options) for i in range(slim))
-        self.fusion = MSFF(config.image_size, config.token_stride, before[:slim], strides[:slim], config.dropout)
+        fused = (config.image_size, config.token_stride, before[:slim], strides[:slim], config.dropout)
+        self.fusion = MSFF(*fused) if config.msff else nn.Identity()
         self.norm_out = GroupNorm(widths[0])
         self.conv_out = conv3(widths[0], 2 * IMAGE_CHANNELS)
         self.deep_strides = strides[slim:]
@@ -158,10 +162,15 @@ class SlimOutput(nn.Module):
 
 
 def attended(attention, h, condition, stride, feature):
-    """h plus the flow attention's residual, for the samples that keep their condition."""
+    """h plus the flow attention's residual, for the samples that keep their condition.
+
+    Without flow attention the reference features are the residual, as they stand.
+    """
     if condition is None:
         return h
-    residual = attention(h, condition.features[stride][feature], condition.flows[stride], condition.masks[stride])
+    residual = condition.features[stride][feature]
+    if attention is not None:
+        residual = attention(h, residual, condition.flows[stride], condition.masks[stride])
     if condition.keep is not None:
         residual = residual * condition.keep[:, None, None, None]
     return h + residual

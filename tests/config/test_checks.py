@@ -31,6 +31,7 @@ def levels(*strides):
         ("model.channel_multipliers", []),
         ("model.channel_multipliers", [1]),
         ("model.dropout", 1.5),
+        ("model.flow", False),  # With self-calibration of a flow that is not there.
         ("model.attention", []),
         ("model.attention", levels(8, 16)),
         ("model.attention", levels(8, 32)),

@@ -147,6 +147,16 @@ def test_vgg_features_need_as_many_levels_as_they_have(experiment):
         Trainer(experiment)
 
 
+def test_a_network_without_a_flow_trains_without_its_losses(experiment, tmp_path):
+    experiment.model.flow = experiment.model.self_calibration = False
+    experiment.loss.features = "vgg19"  # Whose weights nobody has to have then.
+    Trainer(experiment).run()
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    assert not {"correctness", "affine"} & set(events.Tags()["scalars"])
+    assert [event.step for event in events.Images("test_pairs")] == [4, 6]
+
+
 def test_bfloat16_trains(experiment, write_experiment, tmp_path):
     done = run("train.py", write_experiment(experiment), "training.precision=bf16", "training.steps=1",
                "training.batch_size=1")  # fmt: skip
