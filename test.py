@@ -8,7 +8,6 @@ among processes. A picture depends on the weights, the pair and the seed alone.
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import logging
 from pathlib import Path
@@ -21,7 +20,7 @@ from config.checks import SAMPLERS, validate_sampling
 from config.errors import InputError, command
 from config.flags import Parser, number, whole
 from data.dataset import TestPairs
-from data.files import write_whole
+from data.files import sha256_of, write_whole
 from data.images import to_image
 from data.loader import Loader
 from data.pairs import result_name
@@ -93,8 +92,7 @@ def sampling_settings(args, sampling):
 
 def settings_of(checkpoint, sampling, seed, data):
     """All that the pictures depend on beside the pairs, name -> value."""
-    with open(weights_file(checkpoint), "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(weights_file(checkpoint))
     return {"weights": digest, **dataclasses.asdict(sampling), "seed": seed, "data": str(Path(data).resolve())}
 
 

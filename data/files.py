@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from config.errors import InputError
@@ -60,6 +61,16 @@ def whole_folder(path):
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def writable_folder(path):
+    """Make a folder if need be. Raises InputError, beginning with the path, where that or writing into it fails."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise InputError(f"{path}: expected a folder that can be written ({error.strerror})") from error
+
+
 def lock(path):
     """Hold the file `path` locked, making it if need be: a file to keep open, or None if another process holds it.
 
@@ -76,7 +87,7 @@ def lock(path):
 
 def write_sums(folder):
     """Write SHA256SUMS into a folder, a line "SHA-256  NAME" for each file below it: `sha256sum --check` reads it."""
-    lines = [f"{_sum(Path(folder) / name)}  {name}\n" for name in _files(folder)]
+    lines = [f"{sha256_of(Path(folder) / name)}  {name}\n" for name in _files(folder)]
     (Path(folder) / SUMS_FILE).write_text("".join(lines))
 
 
@@ -93,7 +104,7 @@ def damage(folder, names=None):
         if name not in sums:
             return f"{SUMS_FILE} does not list {name}"
         try:
-            if _sum(path) != sums[name]:
+            if sha256_of(path) != sums[name]:
                 return f"{name} is damaged"
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
@@ -106,7 +117,8 @@ def _files(folder):
     return sorted(str(path) for path in paths if str(path) != SUMS_FILE)
 
 
-def _sum(path):
+def sha256_of(path):
+    """SHA-256 of a file, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

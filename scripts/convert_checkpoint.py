@@ -7,7 +7,6 @@ Nothing in the file is executed. Each of its tensors is either used or known to 
 """
 
 import dataclasses
-import hashlib
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from config.errors import InputError, command
 from config.flags import Parser
 from config.schema import Config, ModelConfig
-from data.files import whole_folder, write_whole
+from data.files import sha256_of, whole_folder, write_whole
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import fetch
 from models.release.convert import from_release, read_release, release_shapes, to_release
@@ -61,9 +60,7 @@ def convert(path, out, kind):
     model = PoseTransferModel.empty(Config().model)
     own = model.state_dict()
     model.load_state_dict(from_release(release, own), assign=True)
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    origin = ORIGIN.format(file=release.path.name, digest=digest, kind=KINDS[release.kind])
+    origin = ORIGIN.format(file=release.path.name, digest=sha256_of(path), kind=KINDS[release.kind])
     with whole_folder(out) as folder:
         model.save_pretrained(folder, model_card_kwargs={"origin": origin, "licence": LICENCE})
     print(summary(release, *release_shapes(own)))

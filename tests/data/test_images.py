@@ -5,10 +5,10 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from config.errors import InputError
-from data.images import read_rgb, squeeze, to_image, to_tensor
+from data.images import DAMAGE, FORMATS, decode_png, read_rgb, squeeze, to_image, to_tensor
 
 RAMP = np.add.outer(np.arange(40), np.arange(30)).astype(np.uint8) * 3  # (40, 30)
 
@@ -112,6 +112,41 @@ def test_what_is_no_image_is_refused_by_its_path(tmp_path):
         with pytest.raises(InputError) as caught:
             read_rgb(path)
         assert str(caught.value).startswith(f"{path}: expected")
+
+
+EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 8 8
+%%EndComments
+0 0 8 8 rectfill
+%%EOF
+"""
+
+
+def test_a_file_that_another_program_would_have_to_read_starts_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # What was found before.
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    (tmp_path / "gs").write_text(f"#!/bin/sh\n: > {tmp_path}/started\n")
+    (tmp_path / "gs").chmod(0o755)
+    path = tmp_path / "x_vis.png"
+    path.write_bytes(EPS)
+    assert Image.open(path).format == "EPS"
+    with pytest.raises(InputError, match=f"^{path}: expected a whole image"):
+        read_rgb(path)
+    with pytest.raises(DAMAGE):
+        decode_png(EPS)
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_images_of_each_format_are_read(tmp_path, kind):
+    path = saved(tmp_path, Image.fromarray(RAMP).convert("RGB"), f"image.{kind.lower()}", format=kind)
+    assert_reads_grey(path, RAMP, 12)
+
+
+def test_a_jpeg_is_no_png(tmp_path):
+    path = saved(tmp_path, Image.fromarray(RAMP), "image.jpg")
+    with pytest.raises(DAMAGE):
+        decode_png(path.read_bytes())
 
 
 def test_squeeze_does_not_keep_the_aspect():
