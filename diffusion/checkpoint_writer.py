@@ -12,6 +12,7 @@ import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 
 from config.errors import InputError
+from config.software import commit, versions
 from data.files import whole_folder, write_sums
 from diffusion.checkpoints import (
     STATE_FILE,
@@ -23,7 +24,7 @@ from diffusion.checkpoints import (
     step_folder,
     training_tensors,
 )
-from diffusion.run_record import commit, versions
+from diffusion.run_record import LIBRARIES
 from models.pretrained import WEIGHTS_FILE, save_tensors
 
 SPARE = 16 << 20  # Bytes that must stay free beside a checkpoint.
@@ -39,7 +40,7 @@ class CheckpointWriter:
         self.config, self.processes = config, processes
         self.folder = checkpoints_folder(config.training.output)
         self.thread, self.told, self.failure = None, queue.SimpleQueue(), None
-        self.details = {"versions": versions(), "commit": commit()}
+        self.details = {"versions": versions(LIBRARIES), "commit": commit()}
         if processes.is_main:
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_leftovers(config.training.output)

@@ -27,8 +27,9 @@ import torch.distributed.checkpoint as dcp
 
 from config.errors import InputError
 from config.load import load_config
+from config.software import versions
 from data.files import damage
-from diffusion.run_record import versions
+from diffusion.run_record import LIBRARIES
 from models.pretrained import CONFIG_FILE, WEIGHTS_FILE, fetch
 
 TRAINING_FOLDER, STATE_FILE = "training", "state.json"
@@ -111,7 +112,7 @@ def _changes(saved, config):
 
 def _other_versions(old):
     """Libraries that differ, each as "name (old -> new)"."""
-    return [f"{name} ({old[name]} -> {new})" for name, new in versions().items() if old.get(name, new) != new]
+    return [f"{name} ({old[name]} -> {new})" for name, new in versions(LIBRARIES).items() if old.get(name, new) != new]
 
 
 def newest_whole(run, names=None):

@@ -1,26 +1,22 @@
 """run.json: when, where and with what each session of a run ran, and how it ended."""
 
-import functools
 import json
 import logging
 import os
-import platform
 import socket
-import subprocess
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 
 from config.errors import InputError
+from config.software import commit, versions
 from data.files import write_whole
 
 RUN_FILE = "run.json"
 LIBRARIES = ("torch", "accelerate", "numpy", "pillow", "lmdb", "safetensors", "cupy-cuda12x", "cupy-cuda13x")
 FIELDS = {"began", "first_step", "batch", "host", "pid", "device", "outcome"}  # What a reader of a session asks for.
-ROOT = Path(__file__).resolve().parents[1]
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +36,7 @@ class RunRecord:
             "pid": os.getpid(),
             "processes": plan.processes,
             "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
-            "versions": versions(),
+            "versions": versions(LIBRARIES),
             "commit": commit(),
             "outcome": None,
         }
@@ -67,28 +63,3 @@ def read_sessions(run):
         return [session for session in sessions if session.keys() >= FIELDS]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
-
-
-@functools.cache
-def versions():
-    """Name -> version of Python and of the libraries that are here."""
-    found = {"python": platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-@functools.cache
-def commit():
-    """The commit of this program's repository, with "+" if files differ from it; None outside of one."""
-    try:
-        head = subprocess.run(
-            ["git", "-C", ROOT, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-            capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return head.stdout.strip() or None
