@@ -41,7 +41,8 @@ def main():
     run("data/prepare_data.py", "--root", root, "--out", out / "lmdb", "--size", "64x64")
     run("train.py", "config/demo_64.yaml", *SETTINGS, *paths, *args.overrides)
     run("test.py", *drawing, "--out", out / "generated")
-    run("-m", "evaluation", "--generated", out / "generated", "--data", root, "--out", out / "metrics.json")
+    scores = ("--metrics", "ssim", "psnr", "l1", "--out", out / "scores")
+    run("-m", "evaluation", "--generated", out / "generated", "--data", root, "--protocol", "clean", *scores)
     run("scripts/grid.py", *drawing, "--generated", out / "generated", "--out", out / "grid.png")
 
 

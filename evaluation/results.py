@@ -1,95 +1,107 @@
-"""Find the pictures that belong to the test pairs, and score each against its photo."""
+"""Find the pictures that belong to the test pairs."""
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from tqdm import tqdm
+from config.errors import InputError, printable
+from data.pairs import Pair, check_images, check_keypoints, read_pairs, result_name
+from evaluation.pictures import PICTURES
 
-from config.errors import InputError
-from data.images import read_rgb, squeeze
-from data.pairs import Pair, check_images, read_pairs, result_name
-from evaluation.compare import SMALLEST_SIDE, Scores, compare
-
-_PAIRS_PER_PROCESS = 32  # Fewer are scored sooner than another process starts.
+SUFFIXES = (".png", ".jpg", ".jpeg")  # Of results.
 
 
 class Result(NamedTuple):
-    """Three image files of one test pair."""
+    """The image files of one test pair."""
 
+    name: str  # Of the pair's result, without a suffix: the same for every method.
     generated: Path
     target: Path
     source: Path
+    target_image: str  # Below the root, as the pair file has it.
+    source_image: str
 
 
-def find_results(generated, root, limit=None):
-    """The Results of the first `limit` (None: all) pairs of ROOT/test_pairs.txt, in their order, one for each source.
+def find_results(generated, root, limit=None, masked=False):
+    """The Results of the first `limit` (None: all) pairs of ROOT/test_pairs.txt, one for each source, by name.
 
-    Raises InputError where a folder, a result or a photo of any of these pairs is missing.
+    masked: whether the targets' keypoints are needed too.
+    Raises InputError where a folder, a result, a photo or keypoints of any of these pairs are missing, where a pair has
+    two files or its name is not its own, and where the folder holds a picture that belongs to no pair of the file.
     """
     generated, root = Path(generated), Path(root)
-    lines = read_pairs(root, "test")
-    pairs = [Pair(line.target, (source,), line.where) for line in lines for source in line.sources][:limit]
-    if not generated.is_dir():
-        raise InputError(f"{generated}: expected the folder of generated pictures, got no such folder")
-    if not any(generated.iterdir()):
-        raise InputError(f"{generated}: expected the generated pictures, got an empty folder")
-    check_images(pairs, lambda image: (root / image).is_file(), f"is not there, below {root}")
-    results = [
-        Result(generated / result_name(pair.sources[0], pair.target), root / pair.target, root / pair.sources[0])
-        for pair in pairs
-    ]
-    missing = [result.generated for result in results if not result.generated.is_file()]
+    pairs = _pairs_by_name(root)
+    files = _pictures(generated)
+    chosen = dict(sorted(itertools.islice(pairs.items(), limit)))
+    check_images(chosen.values(), lambda image: (root / image).is_file(), f"is not there, below {root}")
+    if masked:
+        check_keypoints([replace(pair, sources=()) for pair in chosen.values()], root)
+    missing = [name for name in chosen if name not in files]
     if missing:
-        raise InputError(f"{missing[0]}: no such file; {len(missing)} of {len(results)} results are missing")
-    return results
+        raise InputError(
+            f"{generated / missing[0]}.png: no such file; {len(missing)} of {len(chosen)} results are missing"
+        )
+    _refuse_strays(generated, files, pairs)
+    return [
+        Result(name, generated / files[name], root / pair.target, root / pair.sources[0], pair.target, pair.sources[0])
+        for name, pair in chosen.items()
+    ]
 
 
-def score_results(results, size=None):
-    """Score every result and its source photo against its target photo.
+def copied_source(results):
+    """Results whose generated pictures are the source photos: what doing nothing gives."""
+    return [result._replace(generated=result.source) for result in results]
 
-    size: the (H, W) that all results must have; None takes that of the first. Photos are squeezed to it.
-    Returns (size, Scores of the results, Scores of the sources), lists in the order of `results`.
-    Raises InputError for an image that cannot be read, a result of another size, and one too small for SSIM.
+
+def distinct_names(folders):
+    """{short name: folder} for folders: as much of the end of each path as tells them apart.
+
+    Raises InputError where a folder is given twice.
     """
-    size = size or _size_of(read_rgb(results[0].generated))
-    if min(size) < SMALLEST_SIDE:
-        raise InputError(f"{results[0].generated}: SSIM needs {SMALLEST_SIDE} pixels a side, got {_words(size)}")
-    scored = _map(partial(_score, size), results)
-    scored = list(tqdm(scored, "scoring", len(results), unit="pair", leave=False, disable=None))
-    return size, [pair[0] for pair in scored], [pair[1] for pair in scored]
+    paths = [Path(folder).resolve() for folder in folders]
+    for n, path in enumerate(paths):
+        if path in paths[:n]:
+            raise InputError(f"{folders[n]}: given twice")
+    for length in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["/".join(path.parts[-length:]) for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(names, map(Path, folders), strict=True))
 
 
-def _score(size, result) -> tuple[Scores, Scores]:
-    picture = read_rgb(result.generated)
-    if _size_of(picture) != size:
-        got = _words(_size_of(picture))
-        raise InputError(f"{result.generated}: expected {_words(size)} (height x width) as all results, got {got}")
-    truth = np.asarray(squeeze(read_rgb(result.target), size))
-    source = np.asarray(squeeze(read_rgb(result.source), size))
-    return compare(np.asarray(picture), truth), compare(source, truth)
+def _pairs_by_name(root):
+    """{result's name without suffix: Pair of one source}, in the order of the pair file."""
+    pairs = {}
+    for line in read_pairs(root, "test"):
+        for source in line.sources:
+            pair, name = Pair(line.target, (source,), line.where), Path(result_name(source, line.target)).stem
+            if name in pairs:
+                fault = "is the same pair" if pairs[name] == pair else f"would give {name}, the same name"
+                raise InputError(f"{pair.where}: {source} -> {pair.target} {fault} as in {pairs[name].where}")
+            pairs[name] = pair
+    return pairs
 
 
-def _map(function, items):
-    """`map` in several processes, in order; the first exception in that order ends it."""
-    processes = min(os.cpu_count() or 1, 1 + len(items) // _PAIRS_PER_PROCESS)
-    if processes == 1:
-        yield from map(function, items)
-        return
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
-    try:
-        yield from pool.map(function, items, chunksize=8)
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _pictures(folder):
+    """{name without suffix: file name} of the pictures in a folder. Hidden files and others are left alone."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: expected the folder of generated pictures, got no such folder")
+    if not any(folder.iterdir()):
+        raise InputError(f"{folder}: expected the generated pictures, got an empty folder")
+    files = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in PICTURES or not path.is_file():
+            continue
+        key = path.stem if path.suffix.lower() in SUFFIXES else path.name
+        if key in files:
+            raise InputError(f"{path}: shows the same pair as {files[key]}; expected one picture of each pair")
+        files[key] = path.name
+    return files
 
 
-def _size_of(image):
-    return image.height, image.width
-
-
-def _words(size):
-    return f"{size[0]} x {size[1]}"
+def _refuse_strays(folder, files, pairs):
+    strays = [name for key, name in files.items() if key not in pairs]
+    if strays:
+        others = f", nor do {len(strays) - 1} others" if len(strays) > 1 else ""
+        raise InputError(f"{folder / printable(strays[0])}: belongs to no pair of test_pairs.txt{others}")

@@ -30,8 +30,9 @@ newest="$(printf '%s\n' runs/demo_64/checkpoints/step_* | tail -n 1)"
 [ outputs/demo/generated/settings.json -nt "$newest" ] || rm -rf outputs/demo/generated
 stage "Draw the test pairs with it -> outputs/demo/generated" \
     "$PYTHON" test.py --checkpoint runs/demo_64 --data datasets/demo --out outputs/demo/generated
-stage "Score them against the true images -> outputs/demo/metrics.json" \
-    bash scripts/evaluate.sh --generated outputs/demo/generated --data datasets/demo --out outputs/demo/metrics.json
+stage "Score them against the true images -> outputs/demo/scores" \
+    bash scripts/evaluate.sh --generated outputs/demo/generated --data datasets/demo --protocol clean \
+    --metrics ssim psnr l1 --copy-source --out outputs/demo/scores
 stage "Lay source, pose, result and truth side by side -> outputs/demo/grid.png" \
     "$PYTHON" scripts/grid.py --checkpoint runs/demo_64 --data datasets/demo --generated outputs/demo/generated \
     --out outputs/demo/grid.png
