@@ -4,7 +4,7 @@
 
 All of them by config/demo_64.yaml on the same drawn people, for the same number of steps, with the same seeds; then the
 pictures of held-out people are scored, and flows compared with the true ones. Prints a table and leaves ablation.json
-in the output folder. The same command goes on with what is there. On two cores 720 steps take about TIME.
+in the output folder. The same command goes on with what is there. On two cores 720 steps take one to two hours.
 """
 
 import json
