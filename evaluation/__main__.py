@@ -25,6 +25,7 @@ COPIED = "source copied"
 def main(arguments=None):
     """Run the command line."""
     options = _parser().parse_args(arguments)
+    options.metrics = [metric for metric in measures.ALL if metric in options.metrics]  # In whatever order, each once.
     folders = _folders(options)
     protocol = PROTOCOLS[options.protocol]
     methods = {
@@ -84,7 +85,7 @@ def _folders(options):
 def _photos(options):
     """Folders of photos that are read beside the results."""
     reference = options.fid_reference
-    return [Path(options.data) / "img", *([reference] if reference and reference.is_dir() else [])]
+    return [options.data / "img", *([reference] if reference and reference.is_dir() else [])]
 
 
 if __name__ == "__main__":

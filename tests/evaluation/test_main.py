@@ -55,6 +55,12 @@ def test_scores_are_printed_and_saved_beside_the_pictures(generated, root, capsy
     assert len(list(generated.iterdir())) == 3
 
 
+def test_the_same_measures_in_another_order_are_scored_anew(generated, root):
+    for metrics in (["l1", "ssim"], ["ssim", "l1", "ssim"]):
+        main(["--generated", str(generated), "--data", str(root), "--protocol", "clean", "--metrics", *metrics])
+    assert read_record(generated.with_name("generated_scores") / "clean")["flags"]["metrics"] == ["ssim", "l1"]
+
+
 def test_methods_are_compared_pair_by_pair(generated, root, tmp_path, capsys):
     other = make_results(tmp_path / "other", 20)
     out = tmp_path / "out"

@@ -49,7 +49,8 @@ def test_mean_and_covariance_have_pytorch_fids_names(tmp_path, monkeypatch):
 
 def test_a_protocol_that_gives_the_same_features_may_use_it(made, network):
     write_statistics(made, FEATURES, record(PROTOCOLS["pidm"], (256, 256), network, ["a", "b", "c"], 3))
-    read_statistics(made, PROTOCOLS["gfla"], (256, 256), network)
+    found = read_statistics(made, PROTOCOLS["gfla"], (256, 256), network)
+    np.testing.assert_array_equal(found.features, FEATURES)
 
 
 @pytest.mark.parametrize(
