@@ -73,7 +73,7 @@ def settings(protocol):
 
 def _compute(paths, protocol, size, network):
     def read(path):
-        return network_input(read_picture(path, size), protocol)  # (3, H, W)
+        return network_input(read_picture(path, protocol, size), protocol)  # (3, H, W)
 
     features = np.empty((len(paths), FEATURES), np.float32)
     done = 0

@@ -16,7 +16,7 @@ def lpips_distances(network, results, protocol, size, mask=None):
     """
 
     def read(result):
-        pictures = [read_picture(path, size) for path in (result.generated, result.target)]
+        pictures = [read_picture(path, protocol, size) for path in (result.generated, result.target)]
         if mask is not None:
             pictures = [np.where(mask(result)[..., None], picture, np.uint8(0)) for picture in pictures]
         return np.stack([network_input(picture, protocol) for picture in pictures])  # (2, 3, H, W)

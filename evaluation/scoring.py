@@ -86,9 +86,9 @@ def _score_pair(root, protocol, size, metrics, results):
     sums = [sha256_of(result.generated) for result in results]
     if not set(metrics) & set(measures.PIXELS):
         return sha256_of(target), [(value, {}) for value in sums]
-    truth = read_picture(target, size)
+    truth = read_picture(target, protocol, size)
     mask = target_mask(root, size, results[0]) if protocol.masked and "ssim" in metrics else None
-    pictures = (read_picture(result.generated, size) for result in results)
+    pictures = (read_picture(result.generated, protocol, size) for result in results)
     scores = [pixel_scores(picture, truth, protocol, metrics, mask) for picture in pictures]
     return sha256_of(target), list(zip(sums, scores, strict=True))
 

@@ -49,7 +49,7 @@ def test_features_are_the_networks_in_order(paths, cache, weights):
     features = inception_features(paths[:3], PIDM, (48, 48), cache, network)
     assert (features.shape, features.dtype) == ((3, FEATURES), np.float32)
     for path, row in zip(paths, features, strict=False):
-        picture = network_input(read_picture(path, (48, 48)), PIDM)
+        picture = network_input(read_picture(path, PIDM, (48, 48)), PIDM)
         assert picture.shape == (3, 256, 176)
         np.testing.assert_allclose(row, network(torch.from_numpy(picture)[None])[0], rtol=1e-4, atol=1e-5)
 
