@@ -10,13 +10,14 @@ import argparse
 import dataclasses
 import json
 import logging
+import time
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from tqdm import tqdm
 
-from config.checks import SAMPLERS, validate_sampling
+from config.checks import PRECISIONS, SAMPLERS, validate_sampling
 from config.errors import InputError, command
 from config.flags import Parser, number, whole
 from data.dataset import TestPairs
@@ -26,6 +27,7 @@ from data.loader import Loader
 from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import draw_pairs, to_device
+from diffusion.machine import compile_for_sampling, set_precision, use_machine
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import read_config, weights_file
 
@@ -39,25 +41,35 @@ def main():
     checkpoint = resolve_checkpoint(args.checkpoint)
     sampling = sampling_settings(args, read_config(checkpoint).sampling)
     state = PartialState(cpu=not torch.cuda.is_available())
+    use_machine()
+    set_precision(sampling.precision)
     if not state.is_main_process:
         logging.disable(logging.WARNING)  # The main process says it for all.
-    model = PoseTransferModel.from_pretrained(checkpoint).to(state.device)
+    model = PoseTransferModel.from_pretrained(checkpoint).to(state.device, memory_format=torch.channels_last)
+    if args.compile:
+        compile_for_sampling(model)
     pairs = TestPairs(args.data, model.config.image_size, targets=False)
     results = [result_name(*pair) for pair in pairs.pairs[: args.limit]]
     out = claim_folder(args.out, settings_of(checkpoint, sampling, args.seed, args.data), state)
 
     batches = batches_of(results, args.batch_size)[state.process_index :: state.num_processes]
     batches = [batch for batch in batches if not all((out / results[i]).is_file() for i in batch)]
+    if args.compile:
+        batches = [filled(batch, min(args.batch_size, len(results))) for batch in batches]
     if state.is_main_process:
         how = f"{sampling.sampler}, {sampling.steps} steps, guidance {sampling.guidance}, seed {args.seed}"
         print(f"{checkpoint}: {how}")
         print(f"{out}: {len(results)} pictures", flush=True)
     loader = Loader(pairs, args.workers, batches, setting="--workers")
     progress = tqdm(loader, unit="batch", dynamic_ncols=True, disable=None if state.is_main_process else True)
+    began = time.monotonic()
     for batch in progress:
         images, _ = draw_pairs(model, to_device(batch, state.device), sampling, args.seed)
         for name, image in zip(batch["result"], images, strict=True):
             write_picture(to_image(image), out / name)
+        if began and state.is_main_process:
+            print(f"{out}: the first {len(images)} pictures took {time.monotonic() - began:.1f} s", flush=True)
+        began = None
     state.wait_for_everyone()
     if state.is_main_process:
         print(f"{out}: all {len(results)} pictures are there")
@@ -74,6 +86,12 @@ def parse_args():
     parser.add_argument("--steps", type=whole("--steps", 1, 1000), help="network calls, two each with guidance")
     parser.add_argument("--clip", action=argparse.BooleanOptionalAction, help="hold each step's x_0 within [-1, 1]")
     parser.add_argument("--guidance", type=number("--guidance", 0), help="1 is the condition alone")
+    parser.add_argument(
+        "--guidance-interval", type=whole("--guidance-interval", 0, 999), nargs=2, metavar=("FIRST", "LAST"),
+        help="the times t that are guided; at others the condition alone is followed, for half the work",
+    )  # fmt: skip
+    parser.add_argument("--precision", help=f"{', '.join(PRECISIONS)}; no is exact float32")
+    parser.add_argument("--compile", action="store_true", help="minutes before the first picture, less for each")
     parser.add_argument("--seed", type=whole("--seed", 0), default=0)
     parser.add_argument("--limit", type=whole("--limit", 1), help="draw the first pairs only")
     parser.add_argument("--batch-size", type=whole("--batch-size", 1), default=8)
@@ -83,7 +101,7 @@ def parse_args():
 
 def sampling_settings(args, sampling):
     """The checkpoint's sampling settings, changed by what the command line gives."""
-    for name in ("sampler", "steps", "clip", "guidance"):
+    for name in ("sampler", "steps", "clip", "guidance", "guidance_interval", "precision"):
         if getattr(args, name) is not None:
             setattr(sampling, name, getattr(args, name))
     validate_sampling(sampling, prefix="--")
@@ -125,6 +143,11 @@ def changed_settings(note, settings):
 def batches_of(results, size):
     """Indices of the results in batches. They depend on nothing else: the last bits of a picture may on its batch."""
     return [list(range(start, min(start + size, len(results)))) for start in range(0, len(results), size)]
+
+
+def filled(batch, size):
+    """A batch of `size` indices, the last one repeated: compiled networks know one size."""
+    return batch + batch[-1:] * (size - len(batch))
 
 
 def write_picture(picture, path):

@@ -22,11 +22,13 @@ def main():
     parser.add_argument(
         "overrides", nargs="*", default=[], metavar="key=value", help="settings to change, e.g. training.seed=1"
     )
+    parser.add_argument("--compile", action="store_true", help="the same as training.compile=true")
     args = parser.parse_args()
+    overrides = [*args.overrides, *(["training.compile=true"] if args.compile else [])]
     with StopSignals() as signals:
         from diffusion.trainer import Trainer  # Torch takes seconds to load, in which a signal may come.
 
-        return Trainer(load_config(args.config, args.overrides), signals).run()
+        return Trainer(load_config(args.config, overrides), signals).run()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from config.errors import InputError
 
 SAMPLERS = ("ddim", "ddpm", "dpm++", "unipc")
 PARALLELS = ("ddp", "fsdp")
-PRECISIONS = ("no", "bf16", "fp16")
+PRECISIONS = ("no", "tf32", "bf16", "fp16")
 FLOW_FEATURES = ("vgg19", "pixels")
 
 
@@ -106,6 +106,14 @@ def validate_sampling(sampling, prefix="sampling."):
     _one_of(SAMPLERS, f"{prefix}sampler", sampling.sampler)
     _between(1, 1000, f"{prefix}steps", sampling.steps)
     _at_least(0, f"{prefix}guidance", sampling.guidance)
+    _one_of(PRECISIONS, f"{prefix}precision", sampling.precision)
+    interval = sampling.guidance_interval
+    _check(
+        len(interval) == 2 and 0 <= interval[0] <= interval[1] <= 999,
+        f"{prefix}guidance{'-' if prefix == '--' else '_'}interval",
+        " ".join(map(str, interval)),
+        "two times from 0 to 999, the first no later than the second",
+    )
     if sampling.sampler in ("ddim", "ddpm"):
         first = 1000 // sampling.steps * (sampling.steps - 1)
         _check(

@@ -73,7 +73,8 @@ class TrainingConfig:
     gradient_clip: float = 1.0  # Largest norm of the whole gradient.
     condition_dropout: float = 0.1  # Probability that a sample trains the unconditional branch.
     ema_decay: float = 0.9999
-    precision: str = "no"  # Autocast: no, bf16 or fp16.
+    precision: str = "no"  # no: exact float32. tf32: on GPUs, products of float32 are shortened. bf16, fp16: autocast.
+    compile: bool = False  # Compile the networks: minutes at the start, less time per step.
     log_every: int = 50
     picture_every: int = 2_000
     checkpoint_every: int = 2_000
@@ -91,6 +92,8 @@ class SamplingConfig:
     steps: int = 50
     clip: bool = False  # Hold the x_0 that each step aims at within [-1, 1].
     guidance: float = 2.0  # eps_null + guidance (eps_cond - eps_null); 1 is the condition alone.
+    guidance_interval: list[int] = field(default_factory=lambda: [0, 999])  # The times t, first and last, guided so.
+    precision: str = "no"  # As in training.
 
 
 @dataclass

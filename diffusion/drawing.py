@@ -3,6 +3,7 @@
 import torch
 
 from data.dataset import TestPairs
+from diffusion.machine import autocast
 from diffusion.pictures import grid_picture, pair_pictures
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
 
@@ -13,14 +14,24 @@ PREVIEW_PAIRS = 4
 def draw_pairs(model, batch, sampling, seed):
     """Generated images (B, 3, H, W), not clipped, and the Condition, for a batch of TestPairs on the model's device.
 
-    sampling: a config.schema.SamplingConfig. An image follows from the weights, its pair and name, and the seed.
+    sampling: a config.schema.SamplingConfig. An image follows from the weights, its pair and name, and the seed. What
+    pairs share a source is encoded once.
     """
     target_pose = batch["target_pose"]
-    condition = model.encode(batch["source_image"], batch["source_pose"], target_pose)
+    first, sources = shared_sources(batch["source"])
     generators = image_generators(seed, batch["result"])
     noise = initial_noise(generators, target_pose.shape[2:]).to(target_pose.device)
     scheduler = make_scheduler(sampling.sampler, sampling.steps, sampling.clip)
-    return sample(guided(model, target_pose, condition, sampling.guidance), noise, scheduler, generators), condition
+    with autocast(target_pose.device, sampling.precision):
+        condition = model.encode(batch["source_image"][first], batch["source_pose"][first], target_pose, sources)
+        denoise = guided(model, target_pose, condition, sampling.guidance, sampling.guidance_interval)
+        return sample(denoise, noise, scheduler, generators), condition
+
+
+def shared_sources(names):
+    """(first, sources) of a batch's sources: where each name stands first, and which of these a pair's source is."""
+    order = list(dict.fromkeys(names))
+    return [names.index(name) for name in order], [order.index(name) for name in names]
 
 
 def to_device(batch, device):

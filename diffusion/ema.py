@@ -27,8 +27,8 @@ class EMA:
     @torch.no_grad()
     def update(self, model, step):
         """Take in the weights of `model` after update number `step`."""
-        for mine, theirs in self._parameters(model):
-            mine.lerp_(theirs, 1 - self.decay_at(step))
+        mine, theirs = zip(*self._parameters(model), strict=True)
+        torch._foreach_lerp_(mine, theirs, 1 - self.decay_at(step))  # One kernel for many tensors, on a GPU.
         _copy_buffers(model, self.model)
 
     @torch.no_grad()

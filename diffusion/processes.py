@@ -11,6 +11,8 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 
 from config.errors import InputError
+from diffusion.machine import AUTOCAST, set_precision, use_machine
+from models.unet import AttendingLevel
 
 
 class Processes:
@@ -24,7 +26,9 @@ class Processes:
         on_gpu = torch.cuda.is_available()
         if precision == "fp16" and not on_gpu:
             raise InputError("training.precision: fp16 needs a GPU; use bf16, or no.")
-        self.accelerator = Accelerator(mixed_precision=precision, cpu=not on_gpu)
+        use_machine()
+        set_precision(precision)
+        self.accelerator = Accelerator(mixed_precision=precision if precision in AUTOCAST else "no", cpu=not on_gpu)
         self.device, self.scaler = self.accelerator.device, self.accelerator.scaler
         self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
         self.is_main = self.accelerator.is_main_process
@@ -40,7 +44,9 @@ class Processes:
             mesh = dist.init_device_mesh(self.device.type, (self.count,))
             for unit in [*_units(model), model]:
                 fully_shard(unit, mesh=mesh, reshard_after_forward=True)
-            for name in ("encode", "denoise"):
+                if isinstance(unit, AttendingLevel):
+                    register_fsdp_forward_method(unit, "prepare")
+            for name in ("encode", "denoise", "denoise_both"):
                 register_fsdp_forward_method(model, name)
         return model
 

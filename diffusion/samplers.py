@@ -45,22 +45,28 @@ def sample(denoise, x_t, scheduler, generators=None):
     learned_variance = scheduler.config.get("variance_type") == "learned_range"
     options = {"generator": generators} if learned_variance else {}
     for t in scheduler.timesteps:
-        output = denoise(x_t, t.to(x_t.device).expand(len(x_t))).float()
+        output = denoise(x_t, t[None]).float()  # t stays on the CPU, and is the same for all.
         output = output if learned_variance else output[:, :3]
         x_t = scheduler.step(output, t, x_t, **options).prev_sample
     return x_t
 
 
-def guided(model, target_pose, condition, guidance):
-    """denoise(x_t, t), guided without a classifier: eps_null + guidance (eps_cond - eps_null); v is conditional."""
+def guided(model, target_pose, condition, guidance, interval=(0, STEPS - 1)):
+    """denoise(x_t, t), guided without a classifier: eps_null + guidance (eps_cond - eps_null); v is conditional.
+
+    interval: the lowest and the highest t that are guided; at others the condition alone is followed, for half the work
+    (Kynkaanniemi et al., "Applying Guidance in a Limited Interval", 2024).
+    """
+    low, high = interval
 
     def denoise(x_t, t):
-        if guidance == 1:
+        within = low <= t.min() and t.max() <= high  # No wait for a GPU, where t is on the CPU.
+        t = t.to(x_t.device)
+        if guidance == 1 or not within:
             return model.denoise(x_t, t, target_pose, condition)
-        null, v = model.denoise(x_t, t, target_pose, None).chunk(2, dim=1)
         if guidance == 0:
-            return torch.cat([null, v], dim=1)
-        noise, v = model.denoise(x_t, t, target_pose, condition).chunk(2, dim=1)
+            return model.denoise(x_t, t, target_pose, None)
+        (noise, v), (null, _) = (y.chunk(2, dim=1) for y in model.denoise_both(x_t, t, target_pose, condition))
         return torch.cat([null + guidance * (noise - null), v], dim=1)
 
     return denoise

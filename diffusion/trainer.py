@@ -22,6 +22,7 @@ from diffusion.ema import EMA
 from diffusion.faults import Faults
 from diffusion.health import StopSignals, Watchdog
 from diffusion.learning_rate import describe_rate, learning_rate
+from diffusion.machine import compile_for_training
 from diffusion.processes import Processes
 from diffusion.report import Averages, Reporter, Silence, peak_memory
 from diffusion.run_record import RunRecord
@@ -48,6 +49,8 @@ class Trainer:
         if settings.gradient_checkpointing:
             model.recompute_blocks()
         self.ema = EMA(model, settings.ema_decay, settings.warmup_steps)
+        if settings.compile:
+            compile_for_training(model)
         self.processes.place(self.ema.model)
         self.processes.place(model)
         self.adam = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)

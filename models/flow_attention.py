@@ -4,12 +4,27 @@ The flow network sees only the source and the poses. Inside the denoiser the pic
 wrong: a displacement predicted from the denoiser's features corrects it before the features are fetched.
 """
 
+import dataclasses
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from flow_ops import bilinear_warp, flow_local_attention, gaussian_warp, self_correlation
 from models.layers import conv3, leaky_convs
+from models.plain import laid_out
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """What flow attention in one place of the denoiser takes from the source; nothing in it depends on t or x."""
+
+    feature: torch.Tensor  # (B, C, H, W), of the reference encoder.
+    flow: torch.Tensor | None = None  # (B, 2, H, W) in pixels.
+    mask: torch.Tensor | None = None  # (B, 1, H, W): how much comes along the flow.
+    warped: torch.Tensor | None = None  # The feature along the flow, without a gradient. For calibration.
+    centred: torch.Tensor | None = None  # The flow less its mean. For calibration.
+    keys: torch.Tensor | None = None  # The half of the logits' hidden layer that reads the feature.
 
 
 class FlowAttention(nn.Module):
@@ -27,10 +42,29 @@ class FlowAttention(nn.Module):
         self.calibration = SelfCalibration(channels, hidden, radius) if calibrated else None
         self.attention = LocalAttention(channels, hidden, kernel)
 
-    def forward(self, x, feature, flow, mask):
-        """x, feature (B, C, H, W); flow (B, 2, H, W) in pixels; mask (B, 1, H, W). The residual to add to x."""
-        flow = self.calibration(x, feature, flow) if self.calibration else flow
-        return x * (1 - mask) + self.attention(x, feature, flow) * mask
+    def prepare(self, feature, flow, mask):
+        """The Site of a feature, its flow and its mask."""
+        warped = centred = None
+        if self.calibration:
+            warped = gaussian_warp(feature.detach(), flow.detach())
+            centred = flow - flow.mean(dim=(2, 3), keepdim=True)
+        return Site(feature, flow, mask, warped, centred, self.attention.keys(feature))
+
+    def forward(self, x, site):
+        """The residual to add to x (B, C, H, W)."""
+        flow = self.calibration(x, site) if self.calibration else site.flow
+        return x * (1 - site.mask) + self.attention(x, flow, site) * site.mask
+
+
+class PlainSource(nn.Module):
+    """In place of FlowAttention where there is no flow: the source's features are the residual, as they stand."""
+
+    def prepare(self, feature, flow, mask):  # noqa: ARG002
+        """The Site of a feature."""
+        return Site(feature)
+
+    def forward(self, x, site):  # noqa: ARG002
+        return site.feature
 
 
 class SelfCalibration(nn.Module):
@@ -46,18 +80,17 @@ class SelfCalibration(nn.Module):
         self.features = leaky_convs(displacements + 1, hidden, half, quarter)
         self.displacement = nn.Conv2d(quarter, 2, 5, padding=2)
 
-    def forward(self, x, feature, flow):
+    def forward(self, x, site):
         """The calibrated flow, (B, 2, H, W) in pixels."""
         # Confidence, from how far the warped source is from the picture.
-        distance = (x.detach() - gaussian_warp(feature.detach(), flow.detach())).float().norm(dim=1, keepdim=True)
-        centred = flow - flow.mean(dim=(2, 3), keepdim=True)
-        error = self.error(torch.cat([distance, centred, x], dim=1))
+        distance = (x.detach() - site.warped).float().norm(dim=1, keepdim=True)
+        error = self.error(laid_out(torch.cat([distance, site.centred, x], dim=1)))
         confidence = self.confidence(error).sigmoid()  # (B, 1, H, W)
 
         # Displacement, from how the picture resembles its own surroundings.
         correlation = F.leaky_relu(self_correlation(x, self.radius), 0.1)
-        displacement = self.displacement(self.features(torch.cat([correlation, confidence], dim=1)))
-        return gaussian_warp(flow, displacement)  # (B, 2, H, W)
+        displacement = self.displacement(self.features(laid_out(torch.cat([correlation, confidence], dim=1))))
+        return gaussian_warp(site.flow, displacement)  # (B, 2, H, W)
 
 
 class LocalAttention(nn.Module):
@@ -71,26 +104,31 @@ class LocalAttention(nn.Module):
         self.to_hidden = nn.Conv2d(2 * channels, hidden, kernel) if kernel > 1 else None
         self.to_logits = nn.Conv2d(hidden, kernel**2, 1) if kernel > 1 else None
 
-    def forward(self, x, feature, flow):
-        """(B, C, H, W) of the source's features; arguments as in FlowAttention, the flow calibrated."""
+    def forward(self, x, flow, site):
+        """(B, C, H, W) of the source's features, along the calibrated flow (B, 2, H, W)."""
         if self.kernel == 1:
-            return bilinear_warp(feature, flow)
-        return flow_local_attention(feature, flow, self._logits(x, feature, flow), self.kernel)
+            return bilinear_warp(site.feature, flow)
+        return flow_local_attention(site.feature, flow, self.logits(x, flow, site.keys), self.kernel)
 
-    def _logits(self, x, feature, flow):
-        """A k x k kernel over the samples and the pixels they meet, without ever laying out the k^2 samples.
+    def keys(self, feature):
+        """What the logits need of the source's features: (B, hidden, H + k - 1, W + k - 1); None for a single sample.
 
-        The half over the samples is linear, so it is taken before the sampling: a convolution of the padded source
-        features, read bilinearly along the flow.
+        A k x k kernel reads the samples and the pixels they meet. Its half over the samples is linear, so it is taken
+        before the sampling, and the k^2 samples are never laid out: a convolution of the padded features, read
+        bilinearly along the flow.
         """
-        k = self.kernel
-        before, after = k // 2, k - 1 - k // 2
-        weight_x, weight_feature = self.to_hidden.weight.split(self.channels, dim=1)
+        if self.kernel == 1:
+            return None
+        _, weight_feature = self.to_hidden.weight.split(self.channels, dim=1)
+        return F.conv2d(_replicate(feature, self.kernel - 1, self.kernel - 1), weight_feature)
 
+    def logits(self, x, flow, keys):
+        """The logits of the k^2 samples around each end point of the flow, (B, k^2, H, W)."""
+        before, after = self.kernel // 2, self.kernel - 1 - self.kernel // 2
+        weight_x, _ = self.to_hidden.weight.split(self.channels, dim=1)
         around_x = F.conv2d(_replicate(x, before, after), weight_x, self.to_hidden.bias)  # (B, hidden, H, W)
-        around_feature = F.conv2d(_replicate(feature, k - 1, k - 1), weight_feature)  # (B, hidden, H + k - 1, ..)
-        hidden = around_x + bilinear_warp(around_feature, flow + after)
-        return self.to_logits(F.leaky_relu(hidden, 0.1))  # (B, k^2, H, W)
+        hidden = around_x + bilinear_warp(keys, flow + after)
+        return self.to_logits(F.leaky_relu(hidden, 0.1))
 
 
 def _replicate(x, before, after):

@@ -9,22 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from models.norm import NormSiLU
+from models.plain import is_plain
+
 IMAGE_CHANNELS, POSE_CHANNELS = 3, 20
-MOST_GROUPS, SMALLEST_GROUP = 32, 4
-
-
-class GroupNorm(nn.GroupNorm):
-    """Group normalisation with 32 groups, computed in float32 under any precision.
-
-    Narrow maps have fewer groups, of four channels: a channel normalised by itself forgets its mean, and with it the
-    brightness of the picture.
-    """
-
-    def __init__(self, channels):
-        super().__init__(min(MOST_GROUPS, channels // SMALLEST_GROUP), channels)
-
-    def forward(self, x):
-        return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).type_as(x)
 
 
 class ResBlock(nn.Module):
@@ -46,10 +34,10 @@ class ResBlock(nn.Module):
     ):  # fmt: skip
         super().__init__()
         self.resample = {None: nn.Identity(), "up": nn.Upsample(scale_factor=2), "down": nn.AvgPool2d(2)}[resample]
-        self.norm_in = GroupNorm(in_channels)
+        self.norm_in = NormSiLU(in_channels)
         self.conv_in = conv3(in_channels, out_channels)
         self.modulation = nn.Linear(time_channels, 2 * out_channels) if time_channels else None
-        self.norm_out = GroupNorm(out_channels)
+        self.norm_out = NormSiLU(out_channels)
         self.dropout = nn.Dropout(dropout)
         self.conv_out = conv3(out_channels, out_channels)
         self.skip = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
@@ -57,20 +45,73 @@ class ResBlock(nn.Module):
         # Zero: every block starts as its skip.
         zero_(self.conv_out)
 
-    def forward(self, x, time=None):
-        if self.recompute and torch.is_grad_enabled():
-            return checkpoint(self._compute, x, time, use_reentrant=False)
-        return self._compute(x, time)
+    def forward(self, x, time=None, skip=None):
+        """time: (B, time_channels), or (1, ..) for all samples alike. skip: a map whose channels follow those of x.
 
-    def _compute(self, x, time):
-        h = F.silu(self.norm_in(x))
-        h, x = self.resample(h), self.resample(x)
-        h = self.norm_out(self.conv_in(h))  # (B, out_channels, H', W')
+        A skip of half as many samples belongs to the first half of x and to the second; see `models.unet`.
+        """
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(self._compute, x, time, skip, use_reentrant=False)
+        return self._compute(x, time, skip)
+
+    def _compute(self, x, time, skip):
+        h, x = self._convolved_in(x, skip)  # (B, out_channels, H', W'), both
+        modulation = None
         if self.modulation is not None:
-            scale, shift = self.modulation(F.silu(time))[:, :, None, None].chunk(2, dim=1)
-            h = h * (1 + scale) + shift
-        h = self.conv_out(self.dropout(F.silu(h)))
-        return self.skip(x) + h
+            modulation = self.modulation(F.silu(time))
+            modulation = modulation if len(modulation) == 1 else repeated(modulation, len(h))
+        return x + self.conv_out(self.dropout(self.norm_out(h, modulation)))
+
+    def _convolved_in(self, x, skip):
+        """conv_in of the normalised input, and the input on the block's own skip."""
+        if skip is not None and len(skip) < len(x):
+            return self._convolved_in_halves(x, skip)
+        x = x if skip is None else torch.cat([x, skip], dim=1)
+        h = self.norm_in(x)
+        if isinstance(self.resample, nn.Upsample) and not is_plain():
+            return upsampled_conv3(h, self.conv_in), self.resample(x)
+        return self.conv_in(self.resample(h)), self.skip(self.resample(x))
+
+    def _convolved_in_halves(self, x, skip):
+        """The same, with what follows from the skip alone computed once for both halves of x.
+
+        Convolutions are linear in their input channels. A group that lies across the seam belongs to x.
+        """
+        seam = self.norm_in.whole_groups(x.shape[1])
+        across = seam - x.shape[1]
+        x = torch.cat([x, repeated(skip[:, :across], len(x))], dim=1) if across else x
+        skip = skip[:, across:]
+        h = F.conv2d(self.norm_in(x, channels=slice(seam)), self.conv_in.weight[:, :seam], self.conv_in.bias, padding=1)
+        of_skip = self.norm_in(skip, channels=slice(seam, None))
+        h = _plus_halves(h, F.conv2d(of_skip, self.conv_in.weight[:, seam:], padding=1))
+        x = F.conv2d(x, self.skip.weight[:, :seam], self.skip.bias)
+        return h, _plus_halves(x, F.conv2d(skip, self.skip.weight[:, seam:]))
+
+
+def repeated(x, count):
+    """x (B, ..) for `count` samples, B after B."""
+    return x if len(x) == count else x.repeat(count // len(x), *[1] * (x.dim() - 1))
+
+
+def upsampled_conv3(x, conv):
+    """A 3 x 3 convolution of x upsampled to twice its size (nearest): (B, C, H, W) -> (B, C', 2 H, 2 W).
+
+    Neighbours that the upsampling made equal meet several taps of the kernel, whose sum can be taken beforehand: what
+    remains is four 2 x 2 convolutions, one for each phase of the output, or a transposed 4 x 4 one of stride 2.
+    """
+    weight = _phases(_phases(conv.weight, 2), 3)  # (C', C, 4, 4)
+    return F.conv_transpose2d(x, weight.transpose(0, 1), conv.bias, stride=2, padding=1)
+
+
+def _phases(weight, axis):
+    """Three taps along an axis -> the four of the transposed convolution."""
+    first, middle, last = weight.unbind(axis)
+    return torch.stack([last, middle + last, first + middle, first], dim=axis)
+
+
+def _plus_halves(x, half):
+    """x (2 B, ..) plus half (B, ..) on both halves."""
+    return (x.unflatten(0, (-1, len(half))) + half).flatten(0, 1)
 
 
 class TimeEmbedding(nn.Module):

@@ -13,6 +13,7 @@ from config.schema import Config
 from data.files import write_whole
 from models.flow_net import FlowNet
 from models.layers import ResBlock
+from models.plain import is_plain
 from models.pretrained import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, fetch, load_weights, read_config, save_tensors
 from models.reference_encoder import ReferenceEncoder
 from models.unet import UNet
@@ -28,6 +29,7 @@ class Condition:
     flows: dict  # (B, 2, H/s, W/s), x first, in pixels of that grid. Empty without model.flow.
     masks: dict  # (B, 1, H/s, W/s): how much comes along the flow. Empty without model.flow.
     keep: torch.Tensor | None = None  # (B,): samples that are conditioned at all; None: all of them.
+    sites: dict = dataclasses.field(default_factory=dict)  # What flow attention takes from it, once prepared.
 
 
 class PoseTransferModel(
@@ -52,14 +54,35 @@ class PoseTransferModel(
         self.flow_net = FlowNet(config) if config.flow else None
         self.denoiser = UNet(config)
 
-    def encode(self, source_image, source_pose, target_pose):
-        """The Condition of a batch of pairs: once per pair, for all steps."""
+    def encode(self, source_image, source_pose, target_pose, sources=None):
+        """The Condition of a batch of pairs: once per pair, for all steps.
+
+        sources: B whole numbers, which row of the source's tensors goes with each of the B target poses, so that
+        poses may share a source; None: each has its own. Without gradients, all that does not depend on t is computed
+        here.
+        """
+        features = self.reference_encoder(source_image)
+        if sources is not None:
+            source_image, source_pose = source_image[sources], source_pose[sources]
+            features = {stride: tuple(feature[sources] for feature in pair) for stride, pair in features.items()}
         flows, masks = self.flow_net(source_image, source_pose, target_pose) if self.flow_net else ({}, {})
-        return Condition(self.reference_encoder(source_image), flows, masks)
+        condition = Condition(features, flows, masks)
+        if torch.is_grad_enabled() or is_plain():
+            return condition
+        return dataclasses.replace(condition, sites=self.denoiser.prepare(condition))
 
     def denoise(self, x_t, t, target_pose, condition):
-        """Predicted noise, then variance interpolation v: (B, 6, H, W). With no condition flow attention is skipped."""
+        """Predicted noise, then variance interpolation v: (B, 6, H, W). With no condition flow attention is skipped.
+
+        t: (B,), or (1,) for all samples alike.
+        """
         return self.denoiser(x_t, t, target_pose, condition)
+
+    def denoise_both(self, x_t, t, target_pose, condition):
+        """What `denoise` predicts with the condition and without it, each (B, 6, H, W): less than twice the work."""
+        if is_plain():
+            return (self.denoise(x_t, t, target_pose, given) for given in (condition, None))
+        return self.denoiser(x_t, t, target_pose, condition, both=True).chunk(2)
 
     def forward(self, x_t, t, source_image, source_pose, target_pose, keep):
         """For training: the prediction (B, 6, H, W) and the Condition. keep: (B,) bool, False drops the condition."""

@@ -3,6 +3,7 @@
 from torch import nn
 
 from models.layers import IMAGE_CHANNELS, ResBlock, conv3
+from models.plain import laid_out
 
 
 class ReferenceEncoder(nn.Module):
@@ -22,7 +23,7 @@ class ReferenceEncoder(nn.Module):
     def forward(self, image):
         """image (B, 3, H, W) -> {stride: (first, second)}, both (B, C, H / stride, W / stride)."""
         features = {}
-        h = self.stem(image)
+        h = self.stem(laid_out(image))
         for stride, level in zip(self.strides, self.levels, strict=True):
             first, h = level(h)
             if stride in self.used_strides:

@@ -1,12 +1,15 @@
 """The denoising U-Net: slim at high resolution, flow attention at low, MSFF on the skips in between."""
 
+import dataclasses
+
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from models.flow_attention import FlowAttention
-from models.layers import IMAGE_CHANNELS, POSE_CHANNELS, GroupNorm, ResBlock, TimeEmbedding, conv3, zero_
+from models.flow_attention import FlowAttention, PlainSource
+from models.layers import IMAGE_CHANNELS, POSE_CHANNELS, ResBlock, TimeEmbedding, conv3, zero_
 from models.msff import MSFF
+from models.norm import NormSiLU
+from models.plain import laid_out
 
 
 class UNet(nn.Module):
@@ -25,7 +28,7 @@ class UNet(nn.Module):
         def attend(stride, width):
             level = attention[stride]
             if not config.flow:
-                return None
+                return PlainSource()
             return FlowAttention(width, config.channels, level.kernel, level.radius, config.self_calibration)
 
         self.time = TimeEmbedding(config.channels)
@@ -42,19 +45,23 @@ class UNet(nn.Module):
         self.slim_out = nn.ModuleList(SlimOutput(after[i], before[i], widths[i], i == 0, options) for i in range(slim))
         fused = (config.image_size, config.token_stride, before[:slim], strides[:slim], config.dropout)
         self.fusion = MSFF(*fused) if config.msff else nn.Identity()
-        self.norm_out = GroupNorm(widths[0])
+        self.norm_out = NormSiLU(widths[0])
         self.conv_out = conv3(widths[0], 2 * IMAGE_CHANNELS)
         self.deep_strides = strides[slim:]
 
         # Zero: the first prediction is no noise at all.
         zero_(self.conv_out)
 
-    def forward(self, x_t, t, target_pose, condition):
-        """x_t (B, 3, H, W), t (B,), target_pose (B, 20, H, W), condition or None -> (B, 6, H, W)."""
-        time = self.time(t)
+    def forward(self, x_t, t, target_pose, condition, both=False):
+        """x_t (B, 3, H, W), t (B,) or (1,), target_pose (B, 20, H, W), condition or None -> (B, 6, H, W).
+
+        both: the predictions with the condition, then those without, (2 B, 6, H, W). What comes before the first flow
+        attention, the same for both, is computed once.
+        """
+        time, source = self.time(t), Source(condition, len(x_t), both)
 
         # Input side, slim levels: their first maps go on as they are, and fused as skips.
-        h = self.stem(torch.cat([x_t, target_pose], dim=1))
+        h = self.stem(laid_out(torch.cat([x_t, target_pose], dim=1)))
         slim_skips = []
         for level in self.slim_in:
             first, h = level(h, time)
@@ -64,19 +71,26 @@ class UNet(nn.Module):
         # Input side, deep levels.
         deep_skips = []
         for stride, level in zip(self.deep_strides, self.deep_in, strict=True):
-            skips = level(h, time, condition, stride)
+            skips = level(h, time, source, stride)
             deep_skips.append(skips)
             h = skips[-1]
 
         # Middle.
-        h = self.middle(h, time, condition, self.deep_strides[-1])
+        h = self.middle(h, time, source, self.deep_strides[-1])
 
         # Output side.
         for stride, level, skips in reversed(list(zip(self.deep_strides, self.deep_out, deep_skips, strict=True))):
-            h = level(h, skips, time, condition, stride)
+            h = level(h, skips, time, source, stride)
         for level, skip in reversed(list(zip(self.slim_out, slim_skips, strict=True))):
             h = level(h, skip, time)
-        return self.conv_out(F.silu(self.norm_out(h)))
+        return self.conv_out(self.norm_out(h))
+
+    def prepare(self, condition):
+        """The Site of each flow attention, by its place, for `Condition.sites`: what sampling need not repeat."""
+        sites = {}
+        for stride, before, after in zip(self.deep_strides, self.deep_in, self.deep_out, strict=True):
+            sites |= before.prepare(condition, stride) | after.prepare(condition, stride)
+        return sites | self.middle.prepare(condition, self.deep_strides[-1])
 
 
 class SlimInput(nn.Module):
@@ -93,8 +107,50 @@ class SlimInput(nn.Module):
         return first, self.widen(first, time) if self.widen else first
 
 
-class DeepInput(nn.Module):
+class AttendingLevel(nn.Module):
+    """A part of the U-Net with flow attention in it."""
+
+    place, feature = "", 0  # What its sites are called, and which of the stride's two reference features they take.
+
+    def prepare(self, condition, stride):
+        """{place: Site} for a condition."""
+        flow, mask = condition.flows.get(stride), condition.masks.get(stride)
+        feature = condition.features[stride][self.feature]
+        return {f"{self.place}{stride}": self.attention.prepare(feature, flow, mask)}
+
+    def attend(self, h, source, stride):
+        """h plus the flow attention's residual, for the samples that are conditioned."""
+        if source.condition is None:
+            return h
+        sites = source.condition.sites or self.prepare(source.condition, stride)
+        return source.added(h, lambda x: self.attention(x, sites[f"{self.place}{stride}"]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The condition of a forward pass, and which of its samples it is for."""
+
+    condition: object  # A models.pose_transfer.Condition, or None.
+    count: int  # Samples, each branch counted once.
+    both: bool  # Whether they are predicted with the condition and without it.
+
+    def added(self, h, residual):
+        """h plus residual(h): for the samples that keep their condition or, of both branches, for the first.
+
+        The first time, the samples are still the same for both branches.
+        """
+        if self.both:
+            conditioned, rest = h.chunk(2) if len(h) > self.count else (h, h)
+            return torch.cat([conditioned + residual(conditioned), rest])
+        of_source = residual(h)
+        keep = self.condition.keep
+        return h + (of_source if keep is None else of_source * keep[:, None, None, None])
+
+
+class DeepInput(AttendingLevel):
     """Comes down a stride, then two ResBlocks, with flow attention after the second."""
+
+    place, feature = "in", 1
 
     def __init__(self, before, width, attention, options):
         super().__init__()
@@ -103,16 +159,18 @@ class DeepInput(nn.Module):
         self.block2 = ResBlock(width, width, **options)
         self.attention = attention
 
-    def forward(self, h, time, condition, stride):
+    def forward(self, h, time, source, stride):
         """The three skips of the level; the last one goes on."""
         first = self.down(h, time)
         second = self.block1(first, time)
-        third = attended(self.attention, self.block2(second, time), condition, stride, feature=1)
+        third = self.attend(self.block2(second, time), source, stride)
         return first, second, third
 
 
-class Middle(nn.Module):
+class Middle(AttendingLevel):
     """ResBlock, flow attention, ResBlock at the largest stride."""
+
+    place, feature = "middle", 1
 
     def __init__(self, width, attention, options):
         super().__init__()
@@ -120,13 +178,14 @@ class Middle(nn.Module):
         self.attention = attention
         self.block2 = ResBlock(width, width, **options)
 
-    def forward(self, h, time, condition, stride):
-        h = attended(self.attention, self.block1(h, time), condition, stride, feature=1)
-        return self.block2(h, time)
+    def forward(self, h, time, source, stride):
+        return self.block2(self.attend(self.block1(h, time), source, stride), time)
 
 
-class DeepOutput(nn.Module):
+class DeepOutput(AttendingLevel):
     """Three ResBlocks that take the level's skips from last to first, attention after the second, then up a stride."""
+
+    place, feature = "out", 0
 
     def __init__(self, after, before, width, attention, options):
         super().__init__()
@@ -136,12 +195,11 @@ class DeepOutput(nn.Module):
         self.block3 = ResBlock(width + before, width, **options)
         self.up = ResBlock(width, width, resample="up", **options)
 
-    def forward(self, h, skips, time, condition, stride):
+    def forward(self, h, skips, time, source, stride):
         first, second, third = skips
-        h = self.block1(torch.cat([h, third], dim=1), time)
-        h = self.block2(torch.cat([h, second], dim=1), time)
-        h = attended(self.attention, h, condition, stride, feature=0)
-        h = self.block3(torch.cat([h, first], dim=1), time)
+        h = self.block1(h, time, third)
+        h = self.attend(self.block2(h, time, second), source, stride)
+        h = self.block3(h, time, first)
         return self.up(h, time)
 
 
@@ -157,20 +215,5 @@ class SlimOutput(nn.Module):
     def forward(self, h, skip, time):
         if self.narrow:
             h = self.narrow(h, time)
-        h = self.block(torch.cat([h, skip], dim=1), time)
+        h = self.block(h, time, skip)
         return self.up(h, time) if self.up else h
-
-
-def attended(attention, h, condition, stride, feature):
-    """h plus the flow attention's residual, for the samples that keep their condition.
-
-    Without flow attention the reference features are the residual, as they stand.
-    """
-    if condition is None:
-        return h
-    residual = condition.features[stride][feature]
-    if attention is not None:
-        residual = attention(h, residual, condition.flows[stride], condition.masks[stride])
-    if condition.keep is not None:
-        residual = residual * condition.keep[:, None, None, None]
-    return h + residual

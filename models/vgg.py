@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from config.errors import InputError
+from models.plain import laid_out
 from models.state_dict import check_tensors
 from models.torch_file import read_torch_file
 
@@ -26,7 +27,7 @@ class VGG19Features(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image):
-        h = ((image + 1) / 2 - self.mean) / self.std
+        h = laid_out(((image + 1) / 2 - self.mean) / self.std)
         maps = []
         for index, layer in enumerate(self.features):
             h = layer(h)

@@ -99,6 +99,9 @@ class Answers:
         value = 1.0 if condition is None else 3.0
         return torch.full((1, 6, 2, 2), value)
 
+    def denoise_both(self, x_t, t, target_pose, condition):
+        return self.denoise(x_t, t, target_pose, condition), self.denoise(x_t, t, target_pose, None)
+
 
 @pytest.mark.parametrize(("guidance", "noise", "calls"), [(0, 1.0, 1), (1, 3.0, 1), (2, 5.0, 2), (0.5, 2.0, 2)])
 def test_guidance_goes_from_the_unconditional_prediction_through_the_conditional_one(guidance, noise, calls):
@@ -108,6 +111,14 @@ def test_guidance_goes_from_the_unconditional_prediction_through_the_conditional
     assert len(model.calls) == calls
     if guidance:
         assert (output[:, 3:] == 3.0).all()
+
+
+@pytest.mark.parametrize(("t", "guided_there"), [(99, False), (100, True), (400, True), (401, False)])
+def test_outside_the_interval_the_condition_alone_is_followed(t, guided_there):
+    model = Answers()
+    output = guided(model, None, "condition", 2, (100, 400))(torch.zeros(1, 3, 2, 2), torch.tensor([t]))
+    assert (output[:, :3] == (5.0 if guided_there else 3.0)).all()
+    assert model.calls == (["condition", None] if guided_there else ["condition"])
 
 
 def test_derived_seeds_differ_also_by_trailing_zeros():

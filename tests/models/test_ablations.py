@@ -48,9 +48,9 @@ def test_a_part_left_out_is_what_the_whole_computes_without_it(both, part, monke
     assert not torch.allclose(outputs(whole), expected, atol=1e-3)
 
     if part == "calibration":
-        monkeypatch.setattr("models.flow_attention.SelfCalibration.forward", lambda *given: given[3])
+        monkeypatch.setattr("models.flow_attention.SelfCalibration.forward", lambda *given: given[2].flow)
     elif part == "flow":
-        monkeypatch.setattr("models.flow_attention.FlowAttention.forward", lambda *given: given[2])
+        monkeypatch.setattr("models.flow_attention.FlowAttention.forward", lambda *given: given[2].feature)
     else:
         whole.denoiser.fusion = nn.Identity()
     torch.manual_seed(1)

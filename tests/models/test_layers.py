@@ -1,6 +1,8 @@
+import pytest
 import torch
+import torch.nn.functional as F
 
-from models.layers import GroupNorm, ResBlock, TimeEmbedding
+from models.layers import ResBlock, TimeEmbedding, conv3, upsampled_conv3
 
 
 def test_a_new_block_is_its_skip():
@@ -24,17 +26,26 @@ def test_time_embedding_puts_cosines_first():
     torch.testing.assert_close(seen[0][0], torch.cat([angles.cos(), angles.sin()]))
 
 
-def test_group_norm_of_half_precision_is_computed_in_float32():
-    norm = GroupNorm(64)
-    x = torch.randn(1, 64, 4, 4) * 100 + 500  # Its squares are beyond float16.
-    out = norm(x.half())
-    assert out.dtype == torch.float16
-    torch.testing.assert_close(out.float(), norm(x.half().float()), atol=2e-3, rtol=1e-3)
+@pytest.mark.parametrize("size", [(5, 4), (1, 1)])
+def test_a_convolution_of_an_upsampled_map_equals_upsampling_and_convolving(size):
+    conv = conv3(6, 10).double()
+    x = torch.randn(2, 6, *size, dtype=torch.float64, requires_grad=True)
+    fast, plain = upsampled_conv3(x, conv), conv(F.interpolate(x, scale_factor=2))
+    torch.testing.assert_close(fast, plain)
+    gradient = torch.randn_like(plain)
+    inputs = [x, *conv.parameters()]
+    for one, other in zip(*(torch.autograd.grad(y, inputs, gradient) for y in (fast, plain)), strict=True):
+        torch.testing.assert_close(one, other)
 
 
-def test_narrow_maps_keep_their_brightness_through_a_norm():
-    """Groups of one channel would lose it."""
-    assert [GroupNorm(channels).num_groups for channels in (32, 64, 96, 128, 352)] == [8, 16, 24, 32, 32]
-    x = torch.randn(1, 32, 8, 8)
-    brighter = x + torch.arange(32)[None, :, None, None]
-    assert not torch.allclose(GroupNorm(32)(x), GroupNorm(32)(brighter), atol=0.1)
+@torch.no_grad()
+@pytest.mark.parametrize("channels", [(32, 32), (32, 64), (64, 32), (96, 128), (32, 352)])
+def test_a_skip_shared_by_two_halves_is_as_good_as_one_for_each(channels):
+    """Also where a group of the norm lies across the seam: (32, 352) has groups of 12."""
+    block = ResBlock(sum(channels), 32, time_channels=16)
+    for parameter in block.parameters():
+        parameter.normal_(0, 0.3)
+    h, time = torch.randn(4, channels[0], 6, 4), torch.randn(1, 16)
+    skip = torch.randn(2, channels[1], 6, 4)
+    shared, each = block(h, time, skip), block(h, time, skip.repeat(2, 1, 1, 1))
+    torch.testing.assert_close(shared, each, rtol=1e-5, atol=1e-5 * each.abs().max().item())

@@ -1,0 +1,72 @@
+"""How the machine is used: its cores and memory, the precision of its arithmetic, and compilation."""
+
+import contextlib
+import logging
+import math
+import os
+from pathlib import Path
+
+import torch
+
+QUOTAS = ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+logger = logging.getLogger(__name__)
+
+
+def usable_cores():
+    """Cores that this process may use: of the machine, of its affinity mask, and of its container's share."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, math.ceil(_quota())))
+
+
+def _quota():
+    """The container's share of the cores, such as 2.0; infinite where it has no limit."""
+    for path in map(Path, QUOTAS):
+        with contextlib.suppress(OSError, ValueError):
+            quota, *period = path.read_text(encoding="utf-8").split()
+            period = period or [path.with_name("cpu.cfs_period_us").read_text(encoding="utf-8")]
+            return math.inf if quota in ("max", "-1") else int(quota) / int(period[0])
+    return math.inf
+
+
+def use_machine():
+    """Set up torch for this program, or for one of the processes that torchrun started; OMP_NUM_THREADS is respected.
+
+    Large tensors get large pages, where the system has them to give: it is the first touch of fresh memory that costs,
+    page by page. Call it before the first tensor is made.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    if "OMP_NUM_THREADS" not in os.environ:
+        share = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), share)))
+
+
+def set_precision(precision):
+    """Let float32 products on GPUs take TF32's eleven bits of each factor, but for precision "no", which is exact."""
+    allowed = precision != "no"
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+def autocast(device, precision):
+    """A context in which networks compute in bf16 or fp16; for other precisions it changes nothing."""
+    if precision not in AUTOCAST:
+        return contextlib.nullcontext()
+    return torch.autocast(torch.device(device).type, AUTOCAST[precision])
+
+
+def compile_for_training(model):
+    """Compile the model's networks in place, for inputs of one shape: the first step takes minutes."""
+    for network in (model.reference_encoder, model.flow_net, model.denoiser):
+        if network is not None:
+            network.compile(dynamic=False)
+
+
+def compile_for_sampling(model):
+    """Compile the denoiser in place, for inputs of one shape: its first call takes minutes.
+
+    A GPU replays its calls as CUDA graphs. What runs once per picture is not worth compiling.
+    """
+    on_gpu = next(model.parameters()).device.type == "cuda"
+    model.denoiser.compile(dynamic=False, mode="reduce-overhead" if on_gpu else "default")

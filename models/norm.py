@@ -1,0 +1,100 @@
+"""Group normalisation, modulation and SiLU as one step."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from models.plain import is_plain
+
+MOST_GROUPS, SMALLEST_GROUP = 32, 4
+
+
+class NormSiLU(nn.GroupNorm):
+    """Group normalisation with 32 groups, an optional modulation, and SiLU; computed in float32 under any precision.
+
+    Narrow maps have fewer groups, of four channels: a channel normalised by itself forgets its mean, and with it the
+    brightness of the picture.
+    """
+
+    def __init__(self, channels):
+        super().__init__(min(MOST_GROUPS, channels // SMALLEST_GROUP), channels)
+
+    def forward(self, x, modulation=None, channels=slice(None)):
+        """silu(normalised x, times 1 + scale, plus shift), (B, C, H, W).
+
+        modulation: scale, then shift, (B, 2 C), or (1, 2 C) for all samples alike. channels: those of this norm that x
+        holds, whole groups of them.
+        """
+        weight, bias = self.weight[channels].float(), self.bias[channels].float()
+        groups = self.num_groups * x.shape[1] // self.num_channels
+        if is_plain() or (torch.is_grad_enabled() and torch.compiler.is_compiling()):
+            return norm_silu(x, weight, bias, modulation, groups, self.eps)
+        weight, bias = weight[None], bias[None]
+        if modulation is not None:  # Two affine maps in a row are one.
+            scale, shift = modulation.float().chunk(2, dim=1)
+            weight, bias = weight * (1 + scale), bias * (1 + scale) + shift  # (B or 1, C)
+        if torch.is_grad_enabled():
+            return _NormSiLU.apply(x, weight, bias, groups, self.eps)
+        if len(weight) > 1:
+            h = torch.addcmul(_map(bias), F.group_norm(x.float(), groups, eps=self.eps), _map(weight))
+        else:
+            h = F.group_norm(x.float(), groups, weight[0], bias[0], self.eps)
+        return F.silu(h, inplace=True).type_as(x)
+
+    def whole_groups(self, channels):
+        """The number of channels up to the end of the group in which channel number `channels` - 1 stands."""
+        size = self.num_channels // self.num_groups
+        return -(-channels // size) * size
+
+
+def norm_silu(x, weight, bias, modulation, groups, eps):
+    """What NormSiLU computes, step by step; weight and bias are (C,)."""
+    h = F.group_norm(x.float(), groups, weight, bias, eps)
+    if modulation is not None:
+        scale, shift = modulation.float()[:, :, None, None].chunk(2, dim=1)
+        h = h * (1 + scale) + shift
+    return F.silu(h).type_as(x)
+
+
+class _NormSiLU(torch.autograd.Function):
+    """silu(normalised x * weight + bias), weight and bias (B or 1, C).
+
+    Of its maps only x is kept for the backward pass, which computes the others again: they are as large, and cheap.
+    """
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, groups, eps):
+        h, mean, rstd = _normalised(x, groups, eps)
+        ctx.save_for_backward(x, weight, bias, mean, rstd)
+        ctx.groups, ctx.eps = groups, eps
+        return F.silu(h.mul_(_map(weight)).add_(_map(bias)), inplace=True).type_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, weight, bias, mean, rstd = ctx.saved_tensors
+        normalised, _, _ = _normalised(x, ctx.groups, ctx.eps)
+        h = torch.addcmul(_map(bias), normalised, _map(weight))
+        gradient = torch.ops.aten.silu_backward(gradient.float(), h)
+        of_bias = gradient.sum(dim=(2, 3))
+        of_weight = torch.mul(gradient, normalised, out=h).sum(dim=(2, 3))
+        if len(weight) == 1:
+            of_weight, of_bias = of_weight.sum(dim=0, keepdim=True), of_bias.sum(dim=0, keepdim=True)
+        gradient = gradient.mul_(_map(weight))
+        of_x, _, _ = torch.ops.aten.native_group_norm_backward(
+            gradient, x.float(), mean, rstd, None, *_sizes(x), ctx.groups, [True, False, False]
+        )
+        return of_x.type_as(x), of_weight, of_bias, None, None
+
+
+def _normalised(x, groups, eps):
+    """x normalised in float32, a new tensor, and the mean and 1 / deviation of each group."""
+    return torch.native_group_norm(x.float(), None, None, *_sizes(x), groups, eps)
+
+
+def _sizes(x):
+    return len(x), x.shape[1], x[0, 0].numel()
+
+
+def _map(x):
+    """(B, C) -> (B, C, 1, 1)."""
+    return x[:, :, None, None]
