@@ -3,6 +3,7 @@
 import torch
 
 from data.dataset import TestPairs
+from data.levels import to_device
 from diffusion.pictures import grid_picture, pair_pictures
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
 
@@ -11,7 +12,7 @@ PREVIEW_PAIRS = 4
 
 @torch.no_grad()
 def draw_pairs(model, batch, sampling, seed):
-    """Generated images (B, 3, H, W), not clipped, and the Condition, for a batch of TestPairs on the model's device.
+    """Generated images (B, 3, H, W), not clipped, and the Condition, for a batch of TestPairs from `to_device`.
 
     sampling: a config.schema.SamplingConfig. An image follows from the weights, its pair and name, and the seed.
     """
@@ -21,13 +22,6 @@ def draw_pairs(model, batch, sampling, seed):
     noise = initial_noise(generators, target_pose.shape[2:]).to(target_pose.device)
     scheduler = make_scheduler(sampling.sampler, sampling.steps, sampling.clip)
     return sample(guided(model, target_pose, condition, sampling.guidance), noise, scheduler, generators), condition
-
-
-def to_device(batch, device):
-    """The batch with its tensors on `device`."""
-    return {
-        name: value.to(device, non_blocking=True) if torch.is_tensor(value) else value for name, value in batch.items()
-    }
 
 
 class Preview:
