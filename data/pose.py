@@ -149,5 +149,7 @@ def _measure(outside, polygon, box, levels):
 
 def _steps_beyond(places, length):
     """How far each of `length` places in a row is from the slice `places`: uint16 (length,)."""
-    place = np.arange(length)
-    return np.maximum(np.maximum(places.start - place, place - places.stop + 1), 0).astype(np.uint16)
+    steps = np.zeros(length, dtype=np.uint16)
+    steps[: places.start] = np.arange(places.start, 0, -1)
+    steps[places.stop :] = np.arange(1, length - places.stop + 1)
+    return steps
