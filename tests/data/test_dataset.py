@@ -156,6 +156,7 @@ def test_flip_turns_images_and_pose_maps_together(dotted):
         assert right[0] == right[2]
         assert right[1] == right[3]
         assert right[0] != right[1]
+        assert bool(item["source_pose"][1].any()) == bool(rows[0] < 64)  # Rows stay; the lower dot's has no green.
         flips.append(right[0] if rows[0] > 64 else right[1])  # The lower dot is drawn on the left.
     assert 18 <= sum(flips) <= 42
 
