@@ -23,10 +23,11 @@ from config.flags import Parser, number, whole
 from data.dataset import TestPairs
 from data.files import sha256_of, write_whole
 from data.images import to_image
+from data.levels import to_device
 from data.loader import Loader
 from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
-from diffusion.drawing import draw_pairs, to_device
+from diffusion.drawing import draw_pairs
 from diffusion.machine import compile_for_sampling, set_precision, use_machine
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import read_config, weights_file

@@ -8,9 +8,9 @@ import torch
 from torch.utils.data import Dataset
 
 from config.errors import InputError
-from data.images import read_rgb, squeeze, to_tensor
+from data.images import read_rgb, squeeze, to_levels
 from data.pairs import check_images, check_keypoints, keypoint_path, lmdb_key, read_pairs, result_name, without
-from data.pose import annotation_to_image, pose_map, read_keypoints
+from data.pose import annotation_to_image, pose_levels, read_keypoints
 from data.store import DamagedImage, ImageStore
 
 LARGEST_SCALE = 0.05  # Training images grow by up to this share before they are cropped.
@@ -22,9 +22,10 @@ class PairDataset(Dataset):
     """Training pairs without end: item `position` is a pure function of the seed and the position.
 
     Position p stands in epoch p // len, which runs over the pairs in an order of its own. An item is a dict of
-    source_image, target_image: float32 (3, H, W) in [-1, 1]; source_pose, target_pose: float32 (20, H, W) in [0, 1];
-    position: int; damaged: a message for each image of the data base that could not be read. A pair with such an image
-    is replaced by another one, which follows from the seed and the position too.
+    source_image, target_image: uint8 (3, H, W), RGB; source_pose, target_pose: uint8 (20, H, W), as pose_levels draws
+    them (data.levels.to_device makes them what networks see); position: int; damaged: a message for each image of the
+    data base that could not be read. A pair with such an image is replaced by another one, which follows from the seed
+    and the position too.
 
     Raises InputError where the root, its files or the data base of `size` (H, W) do not fit together, and DamagedImage
     where the replacements cannot be read either.
@@ -94,11 +95,11 @@ class PairDataset(Dataset):
         raise last
 
     def _load(self, name, random):
-        """Image (3, H, W) and pose map (20, H, W), varied alike."""
+        """Image (3, H, W) and pose map (20, H, W) in levels, varied alike."""
         image = self.store.read(lmdb_key(name))
         keypoints = read_keypoints(keypoint_path(self.root, name))
-        image, keypoints = _vary(image, keypoints, random) if self.augment else _plain(image, keypoints)
-        return to_tensor(image), torch.from_numpy(pose_map(keypoints, self.size))
+        image, keypoints = vary(image, keypoints, random) if self.augment else _plain(image, keypoints)
+        return torch.from_numpy(to_levels(image)), torch.from_numpy(pose_levels(keypoints, self.size))
 
 
 @functools.lru_cache(maxsize=2)  # A batch may end one epoch and begin the next.
@@ -110,7 +111,7 @@ def _plain(image, keypoints):
     return image, annotation_to_image(keypoints, image.size[::-1])
 
 
-def _vary(image, keypoints, random):
+def vary(image, keypoints, random):
     """A crop of the slightly enlarged image, as large as the image; keypoints from the annotation frame to the crop."""
     width, height = image.size
     scale = 1 + random.uniform(0, LARGEST_SCALE)
@@ -123,10 +124,10 @@ def _vary(image, keypoints, random):
 class TestPairs(Dataset):
     """The pairs of test_pairs.txt below `root`, one for each source of a line, read from the photos themselves.
 
-    An item is a dict of source_image: float32 (3, H, W) in [-1, 1]; source_pose, target_pose: float32 (20, H, W) in
-    [0, 1]; target_image like source_image, if `targets`; source, target: the images' names; result: the file name of
-    the generated picture. Raises InputError where a file is missing or unfit; target photos are needed only if
-    `targets`.
+    An item is a dict of source_image: uint8 (3, H, W), RGB; source_pose, target_pose: uint8 (20, H, W), as pose_levels
+    draws them; target_image like source_image, if `targets`; source, target: the images' names; result: the file name
+    of the generated picture. data.levels.to_device makes the tensors what networks see. Raises InputError where a file
+    is missing or unfit; target photos are needed only if `targets`.
     """
 
     __test__ = False  # No test, whatever pytest makes of the name.
@@ -165,8 +166,8 @@ class TestPairs(Dataset):
         return {**item, "target_image": self._image(target)} if self.targets else item
 
     def _image(self, name):
-        return to_tensor(squeeze(read_rgb(self.root / name), self.size))
+        return torch.from_numpy(to_levels(squeeze(read_rgb(self.root / name), self.size)))
 
     def _pose(self, name):
         keypoints = read_keypoints(keypoint_path(self.root, name))
-        return torch.from_numpy(pose_map(annotation_to_image(keypoints, self.size), self.size))
+        return torch.from_numpy(pose_levels(annotation_to_image(keypoints, self.size), self.size))

@@ -52,11 +52,18 @@ def squeeze(image, size):
     return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
+def to_levels(image):
+    """RGB image -> uint8 (3, H, W), an array."""
+    return np.asarray(image).transpose(2, 0, 1).copy()
+
+
 def to_tensor(image):
     """RGB image -> float32 (3, H, W) in [-1, 1]."""
     import torch  # Here, so that processes which only read photos start in a tenth of the time and memory.
 
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div_(127.5).sub_(1)
+    from data.levels import image_floats
+
+    return image_floats(torch.from_numpy(to_levels(image)))
 
 
 def to_image(tensor):

@@ -78,21 +78,30 @@ def pose_map(keypoints, size):
     Channels 0-2 picture the skeleton, channels 3-19 hold the city-block distance to each limb: in units of 765 pixels,
     in steps of 3 pixels, and constant 1 where the limb is missing.
     """
+    return pose_levels(keypoints, size).astype(np.float32) / 255
+
+
+def pose_levels(keypoints, size):
+    """The same in levels: uint8 (20, H, W), which is 255 times the pose map.
+
+    What a limb changes near itself is drawn in its bounding box; its distances beyond the box follow from those within.
+    """
     present = (np.asarray(keypoints) != -1).any(axis=1)
     joints = [tuple(map(float, joint)) for joint in keypoints]
     canvas = np.zeros((*size, 3), dtype=np.uint8)
     for joint, colour, drawn in zip(joints, COLOURS, present, strict=True):
         if drawn:
             cv2.circle(canvas, (int(joint[0]), int(joint[1])), THICKNESS, colour, thickness=-1)
-    channels = np.full((CHANNELS, *size), 255, dtype=np.uint8)
+    levels = np.full((CHANNELS, *size), 255, dtype=np.uint8)
+    outside = np.full(size, 255, dtype=np.uint8)
     for i, (a, b) in enumerate(LIMBS):
         if present[a] and present[b]:
             polygon = _limb(joints[a], joints[b])
-            painted = cv2.fillConvexPoly(canvas.copy(), polygon, COLOURS[i])
-            canvas = cv2.addWeighted(canvas, 0.4, painted, 0.6, 0)
-            channels[3 + i] = _distance(polygon, size)
-    channels[:3] = canvas[..., ::-1].transpose(2, 0, 1)
-    return channels.astype(np.float32) / 255
+            if box := _box(polygon, size):
+                _paint(canvas, polygon, box, COLOURS[i])
+                _measure(outside, polygon, box, levels[3 + i])
+    levels[:3] = cv2.split(canvas)[::-1]
+    return levels
 
 
 def _limb(a, b):
@@ -103,8 +112,44 @@ def _limb(a, b):
     return cv2.ellipse2Poly(centre, axes, int(math.degrees(math.atan2(dy, dx))), 0, 360, 1)
 
 
-def _distance(polygon, size):
-    outside = np.full(size, 255, dtype=np.uint8)
+def _box(polygon, size):
+    """Slices of the rows and columns that a polygon takes up on a canvas of `size`; None where it lies beside it."""
+    left, top, width, height = cv2.boundingRect(polygon)
+    rows = slice(max(top, 0), min(top + height, size[0]))
+    columns = slice(max(left, 0), min(left + width, size[1]))
+    return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
+
+
+def _paint(canvas, polygon, box, colour):
+    """Blend a polygon into the canvas (H, W, 3). Pixels beside it need no blending: 0.4 c + 0.6 c rounds to c."""
+    before = canvas[box].copy()
+    cv2.fillConvexPoly(canvas, polygon, colour)
+    canvas[box] = cv2.addWeighted(before, 0.4, canvas[box], 0.6, 0)
+
+
+def _measure(outside, polygon, box, levels):
+    """Fill `levels` (H, W) with a third of the city-block distance to a polygon. `outside` (H, W) is 255, and stays so.
+
+    From a place beyond the box, the way leads by the nearest place in the box.
+    """
     cv2.fillConvexPoly(outside, polygon, 0)
-    distance = cv2.distanceTransform(outside, cv2.DIST_L1, 3)  # (H, W), pixels
-    return np.clip(distance / 3, 0, 255).astype(np.uint8)
+    if outside[box].all():  # It touches the canvas with a corner of its box alone.
+        return
+    distance = cv2.distanceTransform(outside[box], cv2.DIST_L1, 3).astype(np.uint16)  # Pixels, of the box.
+    outside[box] = 255
+
+    # To the left and the right, then above and below.
+    (rows, columns), (height, width) = box, levels.shape
+    distance = cv2.copyMakeBorder(distance, 0, 0, columns.start, width - columns.stop, cv2.BORDER_REPLICATE)
+    distance += _steps_beyond(columns, width)
+    distance = cv2.copyMakeBorder(distance, rows.start, height - rows.stop, 0, 0, cv2.BORDER_REPLICATE)
+    distance += _steps_beyond(rows, height)[:, None]  # (H, W)
+    cv2.convertScaleAbs(distance, levels, 1 / 3, -1 / 3)  # To the nearest level, of (d - 1) / 3: d / 3 truncated.
+
+
+def _steps_beyond(places, length):
+    """How far each of `length` places in a row is from the slice `places`: uint16 (length,)."""
+    steps = np.zeros(length, dtype=np.uint16)
+    steps[: places.start] = np.arange(places.start, 0, -1)
+    steps[places.stop :] = np.arange(1, length - places.stop + 1)
+    return steps

@@ -174,13 +174,27 @@ def _serve(dataset, pipe, place):
 
 
 def load_batch(dataset, indices, place=None):
-    """The items of these indices: tensors stacked, as torch does it, and the lists `damaged` joined into one."""
+    """The items of these indices, which are dicts: joined as torch does it, and the lists `damaged` into one.
+
+    A worker gives its `place`; its tensors lie in shared memory from the start.
+    """
     items = []
     for index in indices:
         if place is not None:
             place.value = index
         items.append(dataset[index])
-    if "damaged" not in items[0]:
-        return default_collate(items)
-    batch = default_collate([{name: value for name, value in item.items() if name != "damaged"} for item in items])
-    return {**batch, "damaged": [message for item in items for message in item["damaged"]]}
+    return {name: _joined(name, [item[name] for item in items], place is not None) for name in items[0]}
+
+
+def _joined(name, values, shared):
+    if name == "damaged":
+        return [message for messages in values for message in messages]
+    if not torch.is_tensor(values[0]):
+        return default_collate(values)
+    return torch.stack(values, out=_shared(len(values), values[0]) if shared else None)
+
+
+def _shared(count, tensor):
+    """Room for `count` such tensors in shared memory, made as torch's default_collate makes it in a worker."""
+    storage = torch.UntypedStorage._new_shared(count * tensor.nbytes)
+    return torch.empty(0, dtype=tensor.dtype).set_(storage, 0, (count, *tensor.shape))

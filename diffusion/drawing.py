@@ -3,6 +3,7 @@
 import torch
 
 from data.dataset import TestPairs
+from data.levels import to_device
 from diffusion.machine import autocast
 from diffusion.pictures import grid_picture, pair_pictures
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
@@ -12,7 +13,7 @@ PREVIEW_PAIRS = 4
 
 @torch.no_grad()
 def draw_pairs(model, batch, sampling, seed):
-    """Generated images (B, 3, H, W), not clipped, and the Condition, for a batch of TestPairs on the model's device.
+    """Generated images (B, 3, H, W), not clipped, and the Condition, for a batch of TestPairs from `to_device`.
 
     sampling: a config.schema.SamplingConfig. An image follows from the weights, its pair and name, and the seed. What
     pairs share a source is encoded once.
@@ -32,13 +33,6 @@ def shared_sources(names):
     """(first, sources) of a batch's sources: where each name stands first, and which of these a pair's source is."""
     order = list(dict.fromkeys(names))
     return [names.index(name) for name in order], [order.index(name) for name in names]
-
-
-def to_device(batch, device):
-    """The batch with its tensors on `device`."""
-    return {
-        name: value.to(device, non_blocking=True) if torch.is_tensor(value) else value for name, value in batch.items()
-    }
 
 
 class Preview:

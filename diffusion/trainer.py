@@ -13,11 +13,12 @@ import torch
 from config.errors import STOPPED, InputError
 from config.load import to_yaml
 from data.files import lock, write_whole
+from data.levels import to_device
 from data.loader import training_loader
 from diffusion.batch_plan import plan_batches
 from diffusion.checkpoint_writer import CheckpointWriter
 from diffusion.checkpoints import Progress, load_checkpoint, set_aside, survey
-from diffusion.drawing import Preview, to_device
+from diffusion.drawing import Preview
 from diffusion.ema import EMA
 from diffusion.faults import Faults
 from diffusion.health import StopSignals, Watchdog

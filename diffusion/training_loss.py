@@ -37,7 +37,7 @@ class TrainingLoss:
         self.device = device
 
     def __call__(self, model, batch):
-        """The Losses of a batch of PairDataset's items, on the model's device."""
+        """The Losses of a batch of PairDataset's items from `to_device`, on the model's device."""
         batch = both_directions(batch)
         t, noise, keep = self.draw_noise(batch["position"], batch["target_image"].shape[1:])
         x_0 = batch["target_image"]

@@ -23,9 +23,10 @@ from config.errors import InputError, command
 from config.flags import Parser, whole
 from data.dataset import TestPairs
 from data.files import writable_folder, write_whole
+from data.levels import to_device
 from data.synthetic import pair_flow
 from diffusion.checkpoints import resolve_checkpoint
-from diffusion.drawing import draw_pairs, to_device
+from diffusion.drawing import draw_pairs
 from evaluation.statistics import estimates, people_of
 from evaluation.wording import counted, sides
 from models.flow_attention import SelfCalibration

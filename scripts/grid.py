@@ -16,6 +16,7 @@ from config.flags import Parser, whole
 from data.dataset import TestPairs
 from data.files import write_whole
 from data.images import read_rgb, to_tensor
+from data.levels import to_device
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.pictures import grid_picture, pair_pictures
 from models.pose_transfer import PoseTransferModel
@@ -37,7 +38,7 @@ def main():
     pairs = TestPairs(args.data, model.config.image_size, targets=True)
     chosen = spread(len(pairs), args.pairs)
     items = [pairs[i] for i in chosen]
-    batch = {key: torch.stack([item[key] for item in items]) for key in items[0] if torch.is_tensor(items[0][key])}
+    batch = to_device(torch.utils.data.default_collate(items), "cpu")
     generated = [to_tensor(read_rgb(Path(args.generated) / item["result"])) for item in items]
     with torch.no_grad():
         condition = model.encode(batch["source_image"], batch["source_pose"], batch["target_pose"])

@@ -9,11 +9,13 @@ from PIL import Image
 from config.errors import InputError
 from config.schema import DataConfig
 from data import prepare_data
-from data.dataset import PairDataset, _vary
-from data.images import read_rgb, squeeze, to_tensor
+from data.dataset import PairDataset, vary
+from data.images import read_rgb, squeeze, to_levels
+from data.levels import to_device
 from data.pairs import keypoint_path, lmdb_key, read_pairs
-from data.pose import annotation_to_image, pose_map, read_keypoints
+from data.pose import annotation_to_image, read_keypoints
 from data.store import ImageStore
+from tests.data.reference_pose import reference_levels
 
 SIZE = (32, 24)
 SHAPES = {"source_image": (3, 32, 24), "target_image": (3, 32, 24)} | dict.fromkeys(
@@ -23,9 +25,10 @@ SHAPES = {"source_image": (3, 32, 24), "target_image": (3, 32, 24)} | dict.fromk
 
 def plain_item(settings, source, target):
     """What an item is without augmentation, from the text of the format alone."""
-    images = [to_tensor(ImageStore(settings.lmdb, SIZE).read(lmdb_key(name))) for name in (source, target)]
+    images = [np.asarray(ImageStore(settings.lmdb, SIZE).read(lmdb_key(name))) for name in (source, target)]
+    images = [torch.tensor(image).permute(2, 0, 1) for image in images]
     files = [read_keypoints(keypoint_path(settings.root, name)) for name in (source, target)]
-    poses = [torch.from_numpy(pose_map(annotation_to_image(keypoints, SIZE), SIZE)) for keypoints in files]
+    poses = [torch.from_numpy(reference_levels(annotation_to_image(keypoints, SIZE), SIZE)) for keypoints in files]
     return dict(zip(("source_image", "target_image", "source_pose", "target_pose"), images + poses, strict=True))
 
 
@@ -42,12 +45,11 @@ def refusal(*arguments):
 def test_item_has_the_documented_tensors(settings):
     item = PairDataset(settings, SIZE, 0)[100]
     assert {name: tuple(values.shape) for name, values in item.items() if name in SHAPES} == SHAPES
-    assert all(values.dtype == torch.float32 for name, values in item.items() if name in SHAPES)
+    assert all(values.dtype == torch.uint8 for name, values in item.items() if name in SHAPES)
+    assert all(values.is_contiguous() for name, values in item.items() if name in SHAPES)
     assert item.keys() == {*SHAPES, "position", "damaged"}
     assert item["damaged"] == []
     assert item["position"] == 100
-    assert item["source_image"].min() >= -1
-    assert item["source_image"].max() <= 1
 
 
 def test_item_follows_from_seed_and_position(settings):
@@ -86,7 +88,7 @@ def test_real_photos_pass_through_the_pipeline(shared, tmp_path):
     dataset = PairDataset(settings, size, 0)
     assert len(dataset) == 4
     photos = {
-        image: to_tensor(squeeze(read_rgb(shared / "real" / image), size))
+        image: torch.from_numpy(to_levels(squeeze(read_rgb(shared / "real" / image), size)))
         for pair in read_pairs(shared / "real", "train")
         for image in pair.sources
     }
@@ -101,7 +103,8 @@ def test_real_photos_pass_through_the_pipeline(shared, tmp_path):
 
 @pytest.fixture
 def dotted(make_root, tmp_path):
-    """A data set whose two photos are black but for a white dot at their only keypoint, well off the middle."""
+    """dotted(position): an item as networks see it, of photos black but for a white dot at their only keypoint, which
+    is well off the middle."""
     size = (128, 88)
     root = make_root(tmp_path / "root", ["img/A/id_1/1_1_a.png", "img/A/id_1/1_2_b.png"], size)
     for n, (name, x, y) in enumerate([("1_1_a", 20, 110), ("1_2_b", 70, 14)]):
@@ -113,7 +116,8 @@ def dotted(make_root, tmp_path):
         Image.fromarray(pixels).save(root / f"img/A/id_1/{name}.png")
     (root / "train_pairs.txt").write_text("img/A/id_1/1_1_a.png,img/A/id_1/1_2_b.png\n")
     assert prepare_data.main([f"--root={root}", f"--out={tmp_path / 'lmdb'}", "--size=128x88", "--workers=1"]) == 0
-    return PairDataset(DataConfig(root=str(root), lmdb=str(tmp_path / "lmdb")), size, 0)
+    dataset = PairDataset(DataConfig(root=str(root), lmdb=str(tmp_path / "lmdb")), size, 0)
+    return lambda position: to_device(dataset[position], "cpu")
 
 
 def bright(picture):
@@ -131,7 +135,7 @@ def centre(picture):
 def test_augmentation_keeps_pixels_and_keypoints_together(dotted):
     places = []
     for position in range(40):
-        item = dotted[position]
+        item = dotted(position)
         for side in ("source", "target"):
             dot, joint = centre(bright(item[f"{side}_image"])), centre(bright(item[f"{side}_pose"][:3]))
             assert np.abs(dot - joint).max() < 0.8, position
@@ -145,13 +149,14 @@ def test_augmentation_keeps_pixels_and_keypoints_together(dotted):
 def test_flip_turns_images_and_pose_maps_together(dotted):
     flips = []
     for position in range(60):
-        item = dotted[position]
+        item = dotted(position)
         pictures = [item["source_image"], item["target_image"], item["source_pose"][:3], item["target_pose"][:3]]
         rows, columns = zip(*(centre(bright(picture)) for picture in pictures), strict=True)
         right = [bool(column > 44) for column in columns]
         assert right[0] == right[2]
         assert right[1] == right[3]
         assert right[0] != right[1]
+        assert bool(item["source_pose"][1].any()) == bool(rows[0] < 64)  # Rows stay; the lower dot's has no green.
         flips.append(right[0] if rows[0] > 64 else right[1])  # The lower dot is drawn on the left.
     assert 18 <= sum(flips) <= 42
 
@@ -161,7 +166,7 @@ def test_scale_is_drawn_up_to_a_twentieth():
     random = np.random.default_rng(0)
     heights = []
     for _ in range(200):
-        crop, moved = _vary(image, keypoints, random)
+        crop, moved = vary(image, keypoints, random)
         assert crop.size == (88, 128)
         assert (moved[0] <= 0).all()
         assert (moved[1] >= (88, 128)).all()
@@ -172,7 +177,7 @@ def test_scale_is_drawn_up_to_a_twentieth():
 def test_scale_and_offset_differ_between_the_two_images(dotted):
     apart = []
     for position in range(20):
-        rows = [centre(bright(dotted[position][f"{side}_pose"][:3]))[0] for side in ("source", "target")]
+        rows = [centre(bright(dotted(position)[f"{side}_pose"][:3]))[0] for side in ("source", "target")]
         apart.append(abs(rows[0] - rows[1]))
     assert len({round(value) for value in apart}) > 3
 
@@ -192,7 +197,7 @@ def test_missing_keypoints_give_an_empty_pose_map(make_root, tmp_path):
     assert prepare_data.main([f"--root={root}", f"--out={tmp_path / 'lmdb'}", "--size=32x24"]) == 0
     item = PairDataset(DataConfig(root=str(root), lmdb=str(tmp_path / "lmdb")), SIZE, 0)[0]
     assert (item["source_pose"][:3] == 0).all()
-    assert (item["source_pose"][3:] == 1).all()
+    assert (item["source_pose"][3:] == 255).all()
 
 
 def test_pairs_that_the_data_do_not_hold_are_refused(make_root, settings, tmp_path):

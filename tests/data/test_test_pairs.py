@@ -1,11 +1,13 @@
+import numpy as np
 import pytest
 import torch
 
 from config.errors import InputError
 from data.dataset import TestPairs
-from data.images import read_rgb, squeeze, to_tensor
+from data.images import read_rgb, squeeze
 from data.pairs import keypoint_path, read_pairs, result_name
-from data.pose import annotation_to_image, pose_map, read_keypoints
+from data.pose import annotation_to_image, read_keypoints
+from tests.data.reference_pose import reference_levels
 
 SIZE = (32, 24)
 
@@ -18,9 +20,10 @@ def test_test_pairs_are_one_per_source(root):
     source, target = dataset.pairs[2]
     assert (item["source"], item["target"], item["result"]) == (source, target, result_name(source, target))
     for side, name in (("source", source), ("target", target)):
-        assert torch.equal(item[f"{side}_image"], to_tensor(squeeze(read_rgb(root / name), SIZE)))
+        pixels = torch.tensor(np.asarray(squeeze(read_rgb(root / name), SIZE))).permute(2, 0, 1)
+        assert torch.equal(item[f"{side}_image"], pixels)
         keypoints = annotation_to_image(read_keypoints(keypoint_path(root, name)), SIZE)
-        assert torch.equal(item[f"{side}_pose"], torch.from_numpy(pose_map(keypoints, SIZE)))
+        assert torch.equal(item[f"{side}_pose"], torch.from_numpy(reference_levels(keypoints, SIZE)))
 
 
 def test_test_pairs_whose_results_have_one_name_are_refused(make_root, tmp_path):

@@ -1,4 +1,4 @@
-"""Train where some pairs turn to NaN once they are tensors: poisoned.py CONFIG POSITION[,POSITION ..] [key=value ..]"""
+"""Train where some pairs turn to NaN once they are floats: poisoned.py CONFIG POSITION[,POSITION ..] [key=value ..]"""
 
 import sys
 from pathlib import Path
@@ -9,18 +9,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from config.errors import command
 from config.load import load_config
-from data.dataset import PairDataset
-from diffusion.trainer import Trainer
+from data import levels
+from diffusion import trainer
 
 path, positions, *overrides = sys.argv[1:]
 poisoned = {int(position) for position in positions.split(",")}
-read = PairDataset.__getitem__
 
 
-def read_poisoned(self, position):
-    item = read(self, position)
-    return item | {"source_image": item["source_image"] * torch.nan} if position in poisoned else item
+def to_device_poisoned(batch, device):
+    batch = levels.to_device(batch, device)
+    for image, position in zip(batch["source_image"], batch["position"].tolist(), strict=True):
+        if position in poisoned:
+            image.fill_(torch.nan)
+    return batch
 
 
-PairDataset.__getitem__ = read_poisoned
-sys.exit(command(lambda: Trainer(load_config(path, overrides)).run())())
+trainer.to_device = to_device_poisoned
+sys.exit(command(lambda: trainer.Trainer(load_config(path, overrides)).run())())

@@ -3,6 +3,7 @@ import json
 import torch
 
 from data.dataset import TestPairs
+from data.levels import to_device
 from diffusion.checkpoints import newest_whole
 from models.pose_transfer import PoseTransferModel
 from tests.faults.runs import losses
@@ -31,7 +32,8 @@ def test_two_processes_then_one_then_two_see_what_two_see(variant, write_experim
 def prediction(config):
     """Of the average in a run's newest checkpoint, which is a folder for inference."""
     model = PoseTransferModel.from_pretrained(newest_whole(config.training.output))
-    batch = torch.utils.data.default_collate([TestPairs(config.data.root, model.config.image_size, targets=True)[0]])
+    items = [TestPairs(config.data.root, model.config.image_size, targets=True)[0]]
+    batch = to_device(torch.utils.data.default_collate(items), "cpu")
     condition = model.encode(batch["source_image"], batch["source_pose"], batch["target_pose"])
     return model.denoise(batch["target_image"], torch.tensor([500]), batch["target_pose"], condition)
 
