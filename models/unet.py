@@ -114,16 +114,19 @@ class AttendingLevel(nn.Module):
 
     def prepare(self, condition, stride):
         """{place: Site} for a condition."""
-        flow, mask = condition.flows.get(stride), condition.masks.get(stride)
-        feature = condition.features[stride][self.feature]
-        return {f"{self.place}{stride}": self.attention.prepare(feature, flow, mask)}
+        return {f"{self.place}{stride}": self._site(condition, stride)}
 
     def attend(self, h, source, stride):
         """h plus the flow attention's residual, for the samples that are conditioned."""
-        if source.condition is None:
+        condition = source.condition
+        if condition is None:
             return h
-        sites = source.condition.sites or self.prepare(source.condition, stride)
-        return source.added(h, lambda x: self.attention(x, sites[f"{self.place}{stride}"]))
+        site = condition.sites[f"{self.place}{stride}"] if condition.sites else self._site(condition, stride)
+        return source.added(h, lambda x: self.attention(x, site))
+
+    def _site(self, condition, stride):
+        flow, mask = condition.flows.get(stride), condition.masks.get(stride)
+        return self.attention.prepare(condition.features[stride][self.feature], flow, mask)
 
 
 @dataclasses.dataclass(frozen=True)
