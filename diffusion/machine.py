@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 def usable_cores():
     """Cores that this process may use: of the machine, of its affinity mask, and of its container's share."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, math.ceil(_quota())))
+    return max(1, math.ceil(min(cores, _quota())))
 
 
 def _quota():

@@ -1,0 +1,74 @@
+import os
+
+import pytest
+import torch
+from torch import nn
+
+from diffusion import machine
+from diffusion.machine import autocast, set_precision, usable_cores, use_machine
+
+
+@pytest.fixture
+def cores(monkeypatch, tmp_path):
+    """cores(affinity, files): a machine whose mask allows so many cores, with control files, name -> text."""
+
+    def make(affinity, files):
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)), raising=False)
+        monkeypatch.setattr(machine, "QUOTAS", [tmp_path / "cpu.max", tmp_path / "cpu.cfs_quota_us"])
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("affinity", "files", "expected"),
+    [
+        (8, {}, 8),
+        (8, {"cpu.max": "max 100000\n"}, 8),
+        (8, {"cpu.max": "250000 100000\n"}, 3),
+        (2, {"cpu.max": "400000 100000\n"}, 2),
+        (8, {"cpu.max": "10000 100000\n"}, 1),
+        (8, {"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}, 8),
+        (8, {"cpu.cfs_quota_us": "200000\n", "cpu.cfs_period_us": "100000\n"}, 2),
+        (8, {"cpu.max": "gibberish\n"}, 8),
+    ],
+)
+def test_cores_are_those_of_the_mask_and_of_the_containers_share(cores, affinity, files, expected):
+    cores(affinity, files)
+    assert usable_cores() == expected
+
+
+def test_processes_on_one_machine_share_its_cores_unless_told_otherwise(cores, monkeypatch):
+    cores(8, {})
+    set_to = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    use_machine()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    use_machine()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
+    use_machine()
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    use_machine()
+    assert set_to == [8, 2, 1]
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("no", False), ("tf32", True), ("bf16", True)])
+def test_float32_is_exact_unless_another_precision_is_asked_for(precision, allowed):
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    try:
+        set_precision(precision)
+        assert torch.backends.cuda.matmul.allow_tf32 == torch.backends.cudnn.allow_tf32 == allowed
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+DTYPES = {"no": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
+
+
+@pytest.mark.parametrize(("precision", "dtype"), DTYPES.items())
+def test_networks_compute_in_the_precision_of_their_context(precision, dtype):
+    with autocast("cpu", precision):
+        assert nn.Linear(2, 2)(torch.rand(1, 2)).dtype == dtype
