@@ -13,9 +13,7 @@ import pytest
 import torch
 
 from config.errors import InputError
-from data.dataset import PairDataset
 from data.loader import Loader, training_loader
-from data.workers import load_batch
 from tests.data.conftest import SIZE
 
 PAIRS = [[first, first + 1] for first in range(0, 40, 2)]
@@ -89,19 +87,6 @@ def test_batches_of_workers_that_are_killed_are_those_of_an_undisturbed_loader(s
         assert "(memory may have run out: lower data.workers)" in said[0]
     warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warned == [f"data.workers: {incident}" for incident in loader.incidents]
-
-
-def test_a_worker_puts_together_the_same_batch_in_shared_memory(settings):
-    dataset, place = PairDataset(settings, SIZE, 0), multiprocessing.RawValue("q", -1)
-    plain, shared = load_batch(dataset, [3, 1, 7]), load_batch(dataset, [3, 1, 7], place)
-    assert place.value == 7
-    assert plain.keys() == shared.keys()
-    for name, values in plain.items():
-        if torch.is_tensor(values) and values.dtype == torch.uint8:
-            assert shared[name].is_shared()
-            assert not values.is_shared()
-        assert torch.equal(torch.as_tensor(values), torch.as_tensor(shared[name]))
-    assert sum(values.dtype == torch.uint8 for values in plain.values() if torch.is_tensor(values)) == 4
 
 
 def test_workers_that_are_all_killed_at_once_lose_no_batch():
