@@ -27,7 +27,7 @@ AHEAD = 2  # Batches that a worker is asked for at a time.
 DEATHS = 3  # Of workers that load the same batch, before it is given up.
 PATIENCE = 5.0  # Seconds that a worker has for what it is at when it is to end.
 _NAMES = {number.value: number.name for number in signal.Signals}
-_HINTS = {"SIGKILL": "memory may have run out: lower {}", "SIGBUS": "/dev/shm may be full: lower {}"}
+_HINTS = {"SIGKILL": "memory may have run out: lower {}", "SIGBUS": "a file that it read may have been cut short"}
 
 
 class Workers:

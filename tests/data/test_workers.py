@@ -131,7 +131,7 @@ def test_a_worker_that_dies_before_it_loads_anything_is_placed_before_its_batch(
     ("end", "said"),
     [
         (lambda: os._exit(3), "ended with exit code 3 at position 13; another one"),
-        (lambda: die_of(signal.SIGBUS), "was killed by SIGBUS at position 13 (/dev/shm may be full"),
+        (lambda: die_of(signal.SIGBUS), "was killed by SIGBUS at position 13 (a file that it read may have been"),
         (lambda: die_of(signal.SIGSEGV), "was killed by SIGSEGV at position 13; another one"),
     ],
 )
