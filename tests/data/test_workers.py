@@ -157,7 +157,7 @@ def test_the_cause_of_a_death_is_said_and_two_of_them_are_survived(end, said):
 def test_signals_to_the_group_leave_the_workers_at_work():
     loader = Loader(Numbers(), 2, PAIRS)
     batches = iter(loader)
-    seen = [next(batches)]
+    seen = [next(batches), next(batches)]  # Both are at work, so both have seen to their signals.
     before = workers()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         for pid in before:
