@@ -53,16 +53,16 @@ class Loader:
         return len(self.batch_sampler)
 
     def __iter__(self):
-        pinned = torch.cuda.is_available()
-        with contextlib.closing(self._load()) as batches:
+        pin = torch.cuda.is_available()
+        with contextlib.closing(self._load(pin)) as batches:
             for batch in batches:
-                yield _pinned(batch) if pinned else batch
+                yield _pinned(batch) if pin else batch
 
-    def _load(self):
+    def _load(self, pin):
         if not self.workers:
             yield from (load_batch(self.dataset, indices) for indices in self.batch_sampler)
             return
-        with contextlib.closing(Workers(self.dataset, self.workers, self.setting, self._note)) as workers:
+        with contextlib.closing(Workers(self.dataset, self.workers, self.setting, self._note, pin)) as workers:
             yield from workers.load(self.batch_sampler)
 
     def _note(self, incident):
@@ -71,6 +71,7 @@ class Loader:
 
 
 def _pinned(batch):
+    """Its tensors in pinned memory; those that are there already are not copied."""
     return {name: value.pin_memory() if torch.is_tensor(value) else value for name, value in batch.items()}
 
 

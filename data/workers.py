@@ -7,7 +7,9 @@ the middle of an optimizer's step, and the workers share a queue whose lock a ki
 import atexit
 import collections
 import contextlib
+import itertools
 import os
+import pickle
 import signal
 import time
 import traceback
@@ -19,12 +21,13 @@ from torch import multiprocessing
 from torch.utils.data import default_collate
 
 from config.errors import InputError
+from data.slots import Slot
 
 AHEAD = 2  # Batches that a worker is asked for at a time.
 DEATHS = 3  # Of workers that load the same batch, before it is given up.
 PATIENCE = 5.0  # Seconds that a worker has for what it is at when it is to end.
 _NAMES = {number.value: number.name for number in signal.Signals}
-_HINTS = {"SIGKILL": "memory may have run out: lower {}", "SIGBUS": "/dev/shm may be full: lower {}"}
+_HINTS = {"SIGKILL": "memory may have run out: lower {}", "SIGBUS": "a file that it read may have been cut short"}
 
 
 class Workers:
@@ -33,16 +36,19 @@ class Workers:
     Each has a pipe of its own and shares no lock with the others, so a worker that dies, at whatever moment, takes
     nothing along: another one is started and loads again what had not been handed over. The process itself keeps its
     signal handlers; it learns of a death where it waits for the batch. `setting` is the user's word for `count`.
+
+    Batches cross in shared memory that each worker fills again and again: answer number n lies in its slot n % AHEAD.
+    It is copied as soon as the answer is taken, and only then is the worker asked for the batch that goes there next.
     """
 
-    def __init__(self, dataset, count, setting, tell):
-        """`tell` is called with a sentence when a worker has died."""
+    def __init__(self, dataset, count, setting, tell, pin=False):
+        """`tell` is called with a sentence when a worker has died; `pin` puts batches into pinned memory."""
         self._setting, self._tell = setting, tell
         self._owner = os.getpid()
         self._workers = []
         atexit.register(self.close)  # Runs before multiprocessing's own, which would wait for workers for ever.
         for _ in range(count):
-            self._workers.append(_Worker(dataset))
+            self._workers.append(_Worker(dataset, pin))
 
     def load(self, batches):
         """The batch of each list of indices in the iterable `batches`, in its order.
@@ -97,8 +103,9 @@ class Workers:
 class _Worker:
     """One process, and the lists of indices that it has been asked for but has not answered."""
 
-    def __init__(self, dataset):
-        self._dataset = dataset
+    def __init__(self, dataset, pin):
+        self._dataset, self._pin = dataset, pin
+        self._slots = [Slot() for _ in range(AHEAD)]
         self._asked = collections.deque()
         self.start()
 
@@ -106,9 +113,11 @@ class _Worker:
         """Start the process, again if it has died. What it may have died of goes to it alone, the rest after that."""
         self._place = multiprocessing.RawValue("q", -1)  # The index it is at, or -1; can be read when it has died, too.
         self._pipe, theirs = multiprocessing.Pipe()
-        self._process = multiprocessing.Process(target=_serve, args=(self._dataset, theirs, self._place), daemon=True)
+        arguments = (self._dataset, self._slots, theirs, self._place)
+        self._process = multiprocessing.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()  # Only the process has it now, so the pipe ends when it does.
+        self._turns = itertools.cycle(self._slots)
         self._held = list(self._asked)
         self._send_held(1)
 
@@ -119,8 +128,10 @@ class _Worker:
 
     def take(self):
         """The next answer. Raises EOFError or OSError where the process has died."""
-        answer = self._pipe.recv()
+        answer, slot = self._pipe.recv(), next(self._turns)
         self._asked.popleft()
+        if not isinstance(answer, Exception):
+            answer = slot.copied(answer, self._pin)
         self._send_held(len(self._held))
         return answer
 
@@ -152,49 +163,51 @@ class _Worker:
             self._process.kill()
             self._process.join()
         self._pipe.close()
+        for slot in self._slots:
+            slot.close()
 
 
-def _serve(dataset, pipe, place):
+def _serve(dataset, slots, pipe, place):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)  # Sent to the whole group, they are for the parent, which needs data yet.
     cv2.setNumThreads(0)  # One worker, one thread.
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process().sentinel  # Ready when it has ended, however it did.
+    turns = itertools.cycle(slots)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # The parent is gone.
         while parent not in wait([pipe, parent]):
             if (indices := pipe.recv()) is None:
                 break
-            try:
-                pipe.send(load_batch(dataset, indices, place))
-            except InputError as error:
-                pipe.send(error)
-            except Exception:
-                pipe.send(RuntimeError(f"in a worker:\n{traceback.format_exc()}"))
+            answer = _answer(dataset, indices, place, next(turns))
+            pipe.send_bytes(pickle.dumps(answer))  # Not `send`, which gives each tensor shared memory of its own.
             place.value = -1
 
 
-def load_batch(dataset, indices, place=None):
+def _answer(dataset, indices, place, slot):
+    """A batch whose tensors lie in the slot, or what its loading raised."""
+    slot.clear()
+    try:
+        return load_batch(dataset, indices, place, slot.stack)
+    except InputError as error:
+        return error
+    except Exception:
+        return RuntimeError(f"in a worker:\n{traceback.format_exc()}")
+
+
+def load_batch(dataset, indices, place=None, stack=torch.stack):
     """The items of these indices, which are dicts: joined as torch does it, and the lists `damaged` into one.
 
-    A worker gives its `place`; its tensors lie in shared memory from the start.
+    A worker gives its `place`, and its way to `stack` tensors.
     """
     items = []
     for index in indices:
         if place is not None:
             place.value = index
         items.append(dataset[index])
-    return {name: _joined(name, [item[name] for item in items], place is not None) for name in items[0]}
+    return {name: _joined(name, [item[name] for item in items], stack) for name in items[0]}
 
 
-def _joined(name, values, shared):
+def _joined(name, values, stack):
     if name == "damaged":
         return [message for messages in values for message in messages]
-    if not torch.is_tensor(values[0]):
-        return default_collate(values)
-    return torch.stack(values, out=_shared(len(values), values[0]) if shared else None)
-
-
-def _shared(count, tensor):
-    """Room for `count` such tensors in shared memory, made as torch's default_collate makes it in a worker."""
-    storage = torch.UntypedStorage._new_shared(count * tensor.nbytes)
-    return torch.empty(0, dtype=tensor.dtype).set_(storage, 0, (count, *tensor.shape))
+    return stack(values) if torch.is_tensor(values[0]) else default_collate(values)
