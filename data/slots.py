@@ -1,6 +1,8 @@
 """Shared memory that carries batches from one process to another, and is used again for the next ones."""
 
+import mmap
 import os
+import tempfile
 from multiprocessing.reduction import DupFd
 from typing import NamedTuple
 
@@ -18,8 +20,7 @@ class Slot:
 
     def __init__(self, descriptor=None):
         """`descriptor` is that of the file of another process's slot; a new one is made otherwise."""
-        descriptor = os.memfd_create("batch") if descriptor is None else descriptor
-        self._file = os.fdopen(descriptor, "r+b", buffering=0)
+        self._file = os.fdopen(_unnamed_file() if descriptor is None else descriptor, "r+b", buffering=0)
         self._bytes = torch.empty(0, dtype=torch.uint8)
         self._end = 0
 
@@ -53,10 +54,18 @@ class Slot:
     def _view(self, place):
         end = place.start + place.size
         if end > len(self._bytes):
-            file = self._file.fileno()
-            os.posix_fallocate(file, 0, end)  # Torch would let it grow as well, but write over its first byte.
-            self._bytes = torch.from_file(f"/proc/self/fd/{file}", shared=True, size=end, dtype=torch.uint8)
+            self._grow(end)
+            self._bytes = torch.frombuffer(mmap.mmap(self._file.fileno(), end), dtype=torch.uint8)
         return self._bytes[place.start : end].view(place.dtype).view(place.shape)
+
+
+    def _grow(self, size):
+        if os.fstat(self._file.fileno()).st_size >= size:
+            return  # By the process at the other end.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self._file.fileno(), 0, size)  # Raises where memory is short; writing would be fatal.
+        else:
+            self._file.truncate(size)
 
 
 class _Place(NamedTuple):
@@ -66,6 +75,14 @@ class _Place(NamedTuple):
     shape: tuple
     dtype: torch.dtype
     size: int
+
+
+def _unnamed_file():
+    """The descriptor of a new file without a name: in memory where the system has such files, else a temporary one."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("batch")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def _sent(descriptor):
