@@ -4,6 +4,7 @@ Machines are shared and their speed drifts, so what is compared is timed in turn
 ratio. A table is Markdown; `--json` also keeps it in benchmarks/results/MACHINE.json, a section per benchmark.
 """
 
+import contextlib
 import datetime
 import json
 import multiprocessing
@@ -26,17 +27,80 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def in_turns(calls, runs, warmup=1):
-    """Median seconds of each call, name -> function of no arguments: `runs` rounds of all of them, after a warm-up.
+    """Median seconds of each call: `runs` rounds of all of them, after `warmup` rounds that are not counted.
 
-    Waits for a GPU's work. `warmup` rounds are not counted.
+    calls: name -> function of no arguments, or of an `Apart`, whose own clock counts. Waits for a GPU's work.
     """
     seconds = {name: [] for name in calls}
     for number in range(warmup + runs):
         for name, call in calls.items():
-            taken = timed(call)
+            taken = call.seconds() if isinstance(call, ApartCall) else timed(call)
             if number >= warmup:
                 seconds[name].append(taken)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+class Apart:
+    """An object in a process of its own: what it does to memory, and to torch's settings, stays there.
+
+    `make(*arguments)` makes it, both from modules. `object.call("method", ..)` returns what the method does;
+    `object.timed("method")` is for `in_turns`. Close it by a `with` statement.
+    """
+
+    def __init__(self, make, *arguments):
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, make, arguments), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.seconds_to_make = self._answer()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._pipe.close()
+        self._process.join()
+
+    def call(self, method, *arguments):
+        """What a method returns."""
+        return self._ask(method, arguments)[1]
+
+    def timed(self, method):
+        """A method, to be timed."""
+        return ApartCall(lambda: self._ask(method, ())[0])
+
+    def peak_gigabytes(self):
+        """10^9 bytes at most in use by the process so far."""
+        return self._ask(None, ())[1]
+
+    def _ask(self, method, arguments):
+        self._pipe.send((method, arguments))
+        return self._answer()
+
+    def _answer(self):
+        try:
+            return self._pipe.recv()
+        except EOFError:
+            raise RuntimeError("a process that was being measured ended; its error is above") from None
+
+
+class ApartCall:
+    """A call elsewhere; `seconds()` makes it and says how long it took."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+
+def _serve(pipe, make, arguments):
+    made = []
+    pipe.send(timed(lambda: made.append(make(*arguments))))
+    with contextlib.suppress(EOFError):
+        while True:
+            method, given = pipe.recv()
+            call, out = getattr(made[0], method) if method else peak_gigabytes, []
+            seconds = timed(lambda call=call, given=given, out=out: out.append(call(*given)))
+            pipe.send((seconds, out[0]))
 
 
 def timed(call):
@@ -53,12 +117,6 @@ def gigaflop(call):
     with FlopCounterMode(display=False) as counter:
         call()
     return counter.get_total_flops() / 1e9
-
-
-def in_process(function, *arguments):
-    """What a function of a module returns, called in a process of its own: its peak memory is its alone."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
 
 
 def peak_gigabytes():

@@ -3,11 +3,11 @@
     python benchmarks/training.py [--pairs 1] [--runs 3] [--precision bf16] [--compile] [--profile] [--json]
 
 The paper's network at 256 x 256, its losses (pixels in place of VGG-19), clipping, Adam and the average, on random
-pairs, each in both directions. "plain" is float32, eager, channels first; what is compared with it runs in turns with
-it, and "ratio" is the time over the plain one's. "peak GB" is the peak memory of a process of its own.
+pairs, each in both directions. "plain" is float32, eager, channels first, torch's own memory; what is compared with it
+runs in turns with it, each in a process of its own, and "ratio" is the time over the plain one's. "peak GB" is the peak
+memory of the process; "state GB" what weights, gradients, Adam's moments and the average take of it in any case.
 """
 
-import argparse
 import contextlib
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch.profiler import profile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.measure import add_json_flag, gigaflop, in_process, in_turns, peak_gigabytes, report, timed
+from benchmarks.measure import Apart, add_json_flag, gigaflop, in_turns, report
 from benchmarks.workload import PAPER, device, network, pairs
 from config.checks import PRECISIONS
 from config.errors import command
@@ -28,33 +28,30 @@ from diffusion.machine import autocast, compile_for_training, set_precision, use
 from diffusion.training_loss import TrainingLoss
 from models.plain import plain_path
 
+STATES = 5  # Numbers kept for each weight.
+
 
 @command
 def main():
     """Measure and print."""
     args = parse_args()
-    use_machine()
-    kinds = {"plain": {"plain": True}, "fast": {}, "fast, blocks computed again": {"recompute": True}}
+    kinds = {
+        "fast": {},
+        "fast, blocks computed again": {"recompute": "blocks"},
+        "fast, levels computed again": {"recompute": "levels"},
+    }
     if args.precision != "no":
         kinds[args.precision] = {"precision": args.precision}
     if args.compile:
         kinds[f"{args.precision}, compiled"] = {"precision": args.precision, "compiled": True}
-    notes, seconds = [], {}
-    for name, kind in kinds.items():  # Two at a time: each holds a model, its average and Adam's state.
-        step = Step(args, **kind)
-        first = timed(step)
-        if kind.get("compiled"):
-            notes.append(f"Compiled: {first:.0f} s to the end of the first step.")
-        if step.plain:
-            plain = step
-        seconds[name] = in_turns({"plain": plain, name: step}, args.runs)
-    table = [row(args, name, kinds[name], taken) for name, taken in seconds.items()]
-    report("training", table, args.json, notes)
-    if args.profile:
-        with profile() as profiler:
-            Step(args, **kinds["fast"])()
-        by = "self_device_time_total" if device().type == "cuda" else "self_cpu_time_total"
-        print(profiler.key_averages().table(sort_by=by, row_limit=20, max_name_column_width=50))
+    table = []
+    with Apart(Step, args.pairs, args.size, {"plain": True}) as plain:
+        for name, kind in kinds.items():  # Two at a time: each holds all that training does.
+            with Apart(Step, args.pairs, args.size, kind) as step:
+                table += rows(args, {"plain": plain, name: step})[bool(table) :]
+                if args.profile and not kind:
+                    print(step.call("profiled"))
+    report("training", table, args.json)
 
 
 def parse_args():
@@ -70,63 +67,73 @@ def parse_args():
     return parser.parse_args()
 
 
-class Step:
-    """A training step that can be called, over and over on the same pairs."""
+def rows(args, steps):
+    """A row for each of two kinds of step, timed in turns; the first step, whose buffers are new, does not count."""
+    seconds = in_turns({name: step.timed("make") for name, step in steps.items()}, args.runs)
+    table = []
+    for name, step in steps.items():
+        row = {"path": name, "seconds": seconds[name], "ratio": seconds[name] / seconds["plain"]}
+        row["samples/s"] = 2 * args.pairs / seconds[name]
+        if work := step.call("work"):
+            row |= {"GFLOP": work, "GFLOP/s": work / seconds[name]}
+        table.append(row | {"peak GB": step.peak_gigabytes(), "state GB": step.call("state_gigabytes")})
+    return table
 
-    def __init__(self, args, precision="no", plain=False, recompute=False, compiled=False):
-        set_precision(precision)
-        self.plain, self.precision = plain, precision
+
+class Step:
+    """A training step that can be made over and over on the same pairs."""
+
+    def __init__(self, count, size, kind):
+        kind = {"precision": "no", "plain": False, "recompute": "none", "compiled": False, **kind}
+        self.plain, self.precision, self.compiled = kind["plain"], kind["precision"], kind["compiled"]
+        if not self.plain:
+            use_machine(thrifty=kind["recompute"] != "none")
+        set_precision(self.precision)
         config = load_config(PAPER, ["loss.features=pixels"])
-        config.model.image_size = list(args.size)
-        self.model = network(args.size, device()).to(memory_format=torch.contiguous_format).train()
-        if recompute:
-            self.model.recompute_blocks()
+        config.model.image_size = list(size)
+        self.model = network(size, device()).to(memory_format=torch.contiguous_format).train()
+        self.model.recompute(kind["recompute"])
         self.ema = EMA(self.model, config.training.ema_decay, 0)
-        if compiled:
+        if self.compiled:
             compile_for_training(self.model)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.training.learning_rate, fused=True)
         self.loss = TrainingLoss(config, device())
-        source_image, source_pose, target_pose, noise = pairs(args.pairs, args.size, device())
+        source_image, source_pose, target_pose, noise = pairs(count, size, device())
         self.batch = {
             "source_image": source_image,
             "target_image": noise.clamp(-1, 1),
             "source_pose": source_pose,
             "target_pose": target_pose,
-            "position": torch.arange(args.pairs),
+            "position": torch.arange(count),
         }
 
-    def __call__(self):
+    def make(self):
+        """The step."""
         with plain_path() if self.plain else contextlib.nullcontext():
             self.optimizer.zero_grad()
-            self.loss(self.forward, self.batch).total.backward()
+            self.loss(self._forward, self.batch).total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.ema.update(self.model, 1)
 
-    def forward(self, *inputs):
-        """The model in the precision of the step."""
+    def work(self):
+        """GFLOP of a step; not counted in compiled code."""
+        return None if self.compiled else gigaflop(self.make)
+
+    def state_gigabytes(self):
+        """10^9 bytes that training keeps for its weights."""
+        return STATES * sum(parameter.nbytes for parameter in self.model.parameters()) / 1e9
+
+    def profiled(self):
+        """A table of what a step spends its time on."""
+        with profile() as profiler:
+            self.make()
+        by = "self_device_time_total" if device().type == "cuda" else "self_cpu_time_total"
+        return profiler.key_averages().table(sort_by=by, row_limit=20, max_name_column_width=50)
+
+    def _forward(self, *inputs):
         with autocast(device(), self.precision):
             return self.model(*inputs)
-
-
-def row(args, name, kind, seconds):
-    """What one kind of step costs; operations are not counted in compiled code."""
-    cells = {"path": name, "ratio": seconds[name] / seconds["plain"], "seconds": seconds[name]}
-    cells["samples/s"] = 2 * args.pairs / seconds[name]
-    work, cells_peak = in_process(work_and_peak, args, kind)
-    if work:
-        cells |= {"GFLOP": work, "GFLOP/s": work / seconds[name]}
-    return cells | {"peak GB": cells_peak}
-
-
-def work_and_peak(args, kind):
-    """GFLOP of a step, and the peak memory of a process that has made two."""
-    use_machine()
-    step = Step(argparse.Namespace(**vars(args)), **kind)
-    step()
-    work = None if kind.get("compiled") else gigaflop(step)
-    step()
-    return work, peak_gigabytes()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from config.errors import InputError
 SAMPLERS = ("ddim", "ddpm", "dpm++", "unipc")
 PARALLELS = ("ddp", "fsdp")
 PRECISIONS = ("no", "tf32", "bf16", "fp16")
+RECOMPUTED = ("none", "blocks", "levels")
 FLOW_FEATURES = ("vgg19", "pixels")
 
 
@@ -99,6 +100,7 @@ def _validate_training(training):
     _check(0 <= training.ema_decay < 1, "training.ema_decay", training.ema_decay, "from 0 to below 1")
     _one_of(PARALLELS, "training.parallel", training.parallel)
     _one_of(PRECISIONS, "training.precision", training.precision)
+    _one_of(RECOMPUTED, "training.gradient_checkpointing", training.gradient_checkpointing)
 
 
 def validate_sampling(sampling, prefix="sampling."):

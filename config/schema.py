@@ -66,7 +66,7 @@ class TrainingConfig:
     batch_size: int = 4  # Pairs per process and pass; each is used in both directions.
     accumulation: int = 1  # Passes per step.
     parallel: str = "ddp"  # Several processes: ddp, each holds the whole model, or fsdp, each holds a part of it.
-    gradient_checkpointing: bool = False  # ResBlocks are computed again in the backward pass, to save memory.
+    gradient_checkpointing: str = "none"  # What the backward pass computes again, to save memory: blocks, or levels.
     learning_rate: float = 2e-5  # Adam's, between warm-up and decay.
     warmup_steps: int = 5_000  # From 4 % of the learning rate; until it ends the EMA is a plain copy.
     decay_steps: int = 0  # The rate falls to nothing over the last steps; 0: it stays flat, as in the paper.
@@ -88,8 +88,8 @@ class TrainingConfig:
 class SamplingConfig:
     """How pictures are drawn, in training and by test.py."""
 
-    sampler: str = "ddim"  # ddim, ddpm, dpm++ or unipc.
-    steps: int = 50
+    sampler: str = "unipc"  # unipc, dpm++, ddim or ddpm. The paper's pictures: ddim of 50 steps.
+    steps: int = 15
     clip: bool = False  # Hold the x_0 that each step aims at within [-1, 1].
     guidance: float = 2.0  # eps_null + guidance (eps_cond - eps_null); 1 is the condition alone.
     guidance_interval: list[int] = field(default_factory=lambda: [0, 999])  # The times t, first and last, guided so.

@@ -20,14 +20,15 @@ class Processes:
 
     `parallel`: "ddp", every process holds the whole model, or "fsdp", each holds a part of each tensor of the model,
     of its average and of the optimizer's state (FSDP2). Raises InputError for a precision that cannot be had.
+    `thrifty`: memory matters more than time.
     """
 
-    def __init__(self, precision, parallel):
+    def __init__(self, precision, parallel, thrifty=False):
+        use_machine(thrifty)
+        set_precision(precision)
         on_gpu = torch.cuda.is_available()
         if precision == "fp16" and not on_gpu:
             raise InputError("training.precision: fp16 needs a GPU; use bf16, or no.")
-        use_machine()
-        set_precision(precision)
         self.accelerator = Accelerator(mixed_precision=precision if precision in AUTOCAST else "no", cpu=not on_gpu)
         self.device, self.scaler = self.accelerator.device, self.accelerator.scaler
         self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes

@@ -44,11 +44,10 @@ class Trainer:
     def __init__(self, config, signals=None):
         self.config, settings = config, config.training
         self.run_folder = Path(settings.output)
-        self.processes = Processes(settings.precision, settings.parallel)
+        self.processes = Processes(settings.precision, settings.parallel, settings.gradient_checkpointing != "none")
         torch.manual_seed(derived_seed(settings.seed, INITIAL_WEIGHTS))
         model = PoseTransferModel(config.model)
-        if settings.gradient_checkpointing:
-            model.recompute_blocks()
+        model.recompute(settings.gradient_checkpointing)
         self.ema = EMA(model, settings.ema_decay, settings.warmup_steps)
         if settings.compile:
             compile_for_training(model)

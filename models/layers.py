@@ -15,14 +15,22 @@ from models.plain import is_plain
 IMAGE_CHANNELS, POSE_CHANNELS = 3, 20
 
 
-class ResBlock(nn.Module):
+class Recomputable(nn.Module):
+    """A part that, with `recompute`, keeps only its input for the backward pass, which computes the rest again."""
+
+    recompute = False
+
+    def __call__(self, *inputs):
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(super().__call__, *inputs, use_reentrant=False)
+        return super().__call__(*inputs)
+
+
+class ResBlock(Recomputable):
     """Residual block, modulated by the time embedding where there is one, optionally changing the resolution.
 
     (B, in_channels, H, W) -> (B, out_channels, H', W') with H' = H, 2 H ("up") or H / 2 ("down").
-    `recompute` keeps only its input for the backward pass, which computes the rest again.
     """
-
-    recompute = False
 
     def __init__(
         self,
@@ -50,17 +58,12 @@ class ResBlock(nn.Module):
 
         A skip of half as many samples belongs to the first half of x and to the second; see `models.unet`.
         """
-        if self.recompute and torch.is_grad_enabled():
-            return checkpoint(self._compute, x, time, skip, use_reentrant=False)
-        return self._compute(x, time, skip)
-
-    def _compute(self, x, time, skip):
         h, x = self._convolved_in(x, skip)  # (B, out_channels, H', W'), both
         modulation = None
         if self.modulation is not None:
             modulation = self.modulation(F.silu(time))
             modulation = modulation if len(modulation) == 1 else repeated(modulation, len(h))
-        return x + self.conv_out(self.dropout(self.norm_out(h, modulation)))
+        return added(self.conv_out(self.dropout(self.norm_out(h, modulation))), x)
 
     def _convolved_in(self, x, skip):
         """conv_in of the normalised input, and the input on the block's own skip."""
@@ -83,9 +86,9 @@ class ResBlock(nn.Module):
         skip = skip[:, across:]
         h = F.conv2d(self.norm_in(x, channels=slice(seam)), self.conv_in.weight[:, :seam], self.conv_in.bias, padding=1)
         of_skip = self.norm_in(skip, channels=slice(seam, None))
-        h = _plus_halves(h, F.conv2d(of_skip, self.conv_in.weight[:, seam:], padding=1))
+        h = _added_to_halves(h, F.conv2d(of_skip, self.conv_in.weight[:, seam:], padding=1))
         x = F.conv2d(x, self.skip.weight[:, :seam], self.skip.bias)
-        return h, _plus_halves(x, F.conv2d(skip, self.skip.weight[:, seam:]))
+        return h, _added_to_halves(x, F.conv2d(skip, self.skip.weight[:, seam:]))
 
 
 def repeated(x, count):
@@ -109,9 +112,15 @@ def _phases(weight, axis):
     return torch.stack([last, middle + last, first + middle, first], dim=axis)
 
 
-def _plus_halves(x, half):
-    """x (2 B, ..) plus half (B, ..) on both halves."""
-    return (x.unflatten(0, (-1, len(half))) + half).flatten(0, 1)
+def added(x, y):
+    """x + y, in the memory of x where no gradient needs it: x must be a result that nothing else holds."""
+    return x + y if torch.is_grad_enabled() or is_plain() else x.add_(y)
+
+
+def _added_to_halves(x, half):
+    """x (2 B, ..), changed by adding half (B, ..) to both halves."""
+    added(x.unflatten(0, (-1, len(half))), half)
+    return x
 
 
 class TimeEmbedding(nn.Module):

@@ -59,40 +59,37 @@ def norm_silu(x, weight, bias, modulation, groups, eps):
 class _NormSiLU(torch.autograd.Function):
     """silu(normalised x * weight + bias), weight and bias (B or 1, C).
 
-    Of its maps only x is kept for the backward pass, which computes the others again: they are as large, and cheap.
+    Of its maps only the normalised one is kept for the backward pass: the others follow from it.
     """
 
     @staticmethod
     def forward(ctx, x, weight, bias, groups, eps):
-        h, mean, rstd = _normalised(x, groups, eps)
-        ctx.save_for_backward(x, weight, bias, mean, rstd)
-        ctx.groups, ctx.eps = groups, eps
-        return F.silu(h.mul_(_map(weight)).add_(_map(bias)), inplace=True).type_as(x)
+        normalised, _, rstd = torch.native_group_norm(
+            x.float(), None, None, len(x), x.shape[1], x[0, 0].numel(), groups, eps
+        )
+        h = torch.addcmul(_map(bias), normalised, _map(weight))
+        ctx.save_for_backward(normalised.type_as(x), rstd, weight, bias)
+        return F.silu(h, inplace=True).type_as(x)
 
     @staticmethod
     def backward(ctx, gradient):
-        x, weight, bias, mean, rstd = ctx.saved_tensors
-        normalised, _, _ = _normalised(x, ctx.groups, ctx.eps)
+        kept, rstd, weight, bias = ctx.saved_tensors
+        normalised = kept.float()
         h = torch.addcmul(_map(bias), normalised, _map(weight))
-        gradient = torch.ops.aten.silu_backward(gradient.float(), h)
-        of_bias = gradient.sum(dim=(2, 3))
-        of_weight = torch.mul(gradient, normalised, out=h).sum(dim=(2, 3))
+        gradient = torch.ops.aten.silu_backward.grad_input(gradient.float(), h, grad_input=h)
+        of_bias = gradient.sum(dim=(2, 3))  # (B, C)
+        of_weight = (gradient * normalised).sum(dim=(2, 3))
+
+        # What the mean and the deviation of a group take out of it: two sums over it, which these already are.
+        size = kept[0, 0].numel() * kept.shape[1] // rstd.shape[1]
+        along_one, along_normalised = ((weight * y).unflatten(1, (rstd.shape[1], -1)) for y in (of_bias, of_weight))
+        means = [(y.sum(dim=2, keepdim=True) / size).expand_as(y).flatten(1) for y in (along_one, along_normalised)]
+        rstd = rstd[:, :, None].expand_as(along_one).flatten(1)  # (B, C), each a group's
+        of_x = torch.addcmul(_map(-means[0] * rstd), gradient, _map(weight * rstd))
+        of_x.addcmul_(normalised, _map(-means[1] * rstd))
         if len(weight) == 1:
             of_weight, of_bias = of_weight.sum(dim=0, keepdim=True), of_bias.sum(dim=0, keepdim=True)
-        gradient = gradient.mul_(_map(weight))
-        of_x, _, _ = torch.ops.aten.native_group_norm_backward(
-            gradient, x.float(), mean, rstd, None, *_sizes(x), ctx.groups, [True, False, False]
-        )
-        return of_x.type_as(x), of_weight, of_bias, None, None
-
-
-def _normalised(x, groups, eps):
-    """x normalised in float32, a new tensor, and the mean and 1 / deviation of each group."""
-    return torch.native_group_norm(x.float(), None, None, *_sizes(x), groups, eps)
-
-
-def _sizes(x):
-    return len(x), x.shape[1], x[0, 0].numel()
+        return of_x.type_as(kept), of_weight, of_bias, None, None
 
 
 def _map(x):

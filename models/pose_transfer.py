@@ -12,7 +12,7 @@ from config.load import to_yaml
 from config.schema import Config
 from data.files import write_whole
 from models.flow_net import FlowNet
-from models.layers import ResBlock
+from models.layers import Recomputable, ResBlock
 from models.plain import is_plain
 from models.pretrained import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, fetch, load_weights, read_config, save_tensors
 from models.reference_encoder import ReferenceEncoder
@@ -89,11 +89,15 @@ class PoseTransferModel(
         condition = dataclasses.replace(self.encode(source_image, source_pose, target_pose), keep=keep)
         return self.denoise(x_t, t, target_pose, condition), condition
 
-    def recompute_blocks(self):
-        """Let every ResBlock keep only its input for the backward pass: less memory, more time, the same gradients."""
+    def recompute(self, parts):
+        """Let parts keep only their inputs for the backward pass: less memory, more time, the same gradients.
+
+        parts: "none"; "blocks", every ResBlock; or "levels", also every level of encoder and denoiser, which leaves
+        little but a map per level.
+        """
         for module in self.modules():
-            if isinstance(module, ResBlock):
-                module.recompute = True
+            if isinstance(module, Recomputable):
+                module.recompute = parts == "levels" or (parts == "blocks" and isinstance(module, ResBlock))
 
     def save_pretrained(self, folder, config=None, model_card_kwargs=None):
         """Write config.yaml, model.safetensors and, unless there is one, the model card README.md.

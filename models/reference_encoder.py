@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from models.layers import IMAGE_CHANNELS, ResBlock, conv3
+from models.layers import IMAGE_CHANNELS, Recomputable, ResBlock, conv3
 from models.plain import laid_out
 
 
@@ -31,7 +31,7 @@ class ReferenceEncoder(nn.Module):
         return features
 
 
-class Level(nn.Module):
+class Level(Recomputable):
     """Comes down a stride, then two ResBlocks."""
 
     def __init__(self, before, width, is_first, dropout):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models.flow_attention import FlowAttention, PlainSource
-from models.layers import IMAGE_CHANNELS, POSE_CHANNELS, ResBlock, TimeEmbedding, conv3, zero_
+from models.layers import IMAGE_CHANNELS, POSE_CHANNELS, Recomputable, ResBlock, TimeEmbedding, conv3, zero_
 from models.msff import MSFF
 from models.norm import NormSiLU
 from models.plain import laid_out
@@ -93,7 +93,7 @@ class UNet(nn.Module):
         return sites | self.middle.prepare(condition, self.deep_strides[-1])
 
 
-class SlimInput(nn.Module):
+class SlimInput(Recomputable):
     """Comes down a stride, and widens where the width changes; nothing else."""
 
     def __init__(self, before, width, is_first, options):
@@ -107,7 +107,7 @@ class SlimInput(nn.Module):
         return first, self.widen(first, time) if self.widen else first
 
 
-class AttendingLevel(nn.Module):
+class AttendingLevel(Recomputable):
     """A part of the U-Net with flow attention in it."""
 
     place, feature = "", 0  # What its sites are called, and which of the stride's two reference features they take.
@@ -206,7 +206,7 @@ class DeepOutput(AttendingLevel):
         return self.up(h, time)
 
 
-class SlimOutput(nn.Module):
+class SlimOutput(Recomputable):
     """Narrows where the width changes, takes the level's fused skip, then comes up a stride."""
 
     def __init__(self, after, before, width, is_first, options):

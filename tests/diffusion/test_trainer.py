@@ -168,7 +168,7 @@ def test_bfloat16_trains(experiment, write_experiment, tmp_path):
 def test_gradient_checkpointing_trains_to_the_same_weights(experiment, tmp_path):
     experiment.model.dropout = 0.1
     kept, again = changed(experiment, tmp_path / "kept"), changed(experiment, tmp_path / "again")
-    again.training.gradient_checkpointing = True
+    again.training.gradient_checkpointing = "levels"
     for config in (kept, again):
         Trainer(changed(config, config.training.output, steps=2)).run()
     assert any(module.recompute for module in Trainer(again)._plain_model().modules() if hasattr(module, "recompute"))

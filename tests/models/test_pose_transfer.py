@@ -49,14 +49,14 @@ def test_training_forward_equals_encode_and_denoise_with_and_without_the_conditi
     torch.testing.assert_close(prediction[1], dropped[1])
 
 
-def test_blocks_computed_again_give_the_same_gradients_and_keep_less():
+@pytest.mark.parametrize(("parts", "most"), [("blocks", 0.7), ("levels", 0.4)])
+def test_parts_computed_again_give_the_same_gradients_and_keep_less(parts, most):
     noisy, source_image, source_pose, target_pose = batch()
     gradients, kept = [], []
-    for recompute in (False, True):
+    for recompute in ("none", parts):
         torch.manual_seed(0)
         model = shaken(tiny_model_config(dropout=0.5)).train()
-        if recompute:
-            model.recompute_blocks()
+        model.recompute(recompute)
         sizes = []
 
         def keep(tensor, sizes=sizes):
@@ -69,7 +69,7 @@ def test_blocks_computed_again_give_the_same_gradients_and_keep_less():
         prediction.square().mean().backward()
         gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
         kept.append(sum(sizes))
-    assert kept[1] < 0.7 * kept[0]
+    assert kept[1] < most * kept[0]
     for name, expected in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], expected, rtol=1e-5, atol=1e-7, msg=name)
 
