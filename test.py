@@ -27,7 +27,7 @@ from data.levels import to_device
 from data.loader import Loader
 from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
-from diffusion.drawing import draw_pairs
+from diffusion.drawing import batches_of, draw_pairs, filled
 from diffusion.machine import compile_for_sampling, set_precision, use_machine
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import read_config, weights_file
@@ -139,16 +139,6 @@ def changed_settings(note, settings):
         return ["program"] if any(note.parent.glob("*_vis.png")) else []
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{note}: expected the settings of the pictures beside it ({error}).") from error
-
-
-def batches_of(results, size):
-    """Indices of the results in batches. They depend on nothing else: the last bits of a picture may on its batch."""
-    return [list(range(start, min(start + size, len(results)))) for start in range(0, len(results), size)]
-
-
-def filled(batch, size):
-    """A batch of `size` indices, the last one repeated: compiled networks know one size."""
-    return batch + batch[-1:] * (size - len(batch))
 
 
 def write_picture(picture, path):

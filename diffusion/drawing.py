@@ -35,6 +35,16 @@ def shared_sources(names):
     return [names.index(name) for name in order], [order.index(name) for name in names]
 
 
+def batches_of(results, size):
+    """Indices of the results in batches. They depend on nothing else: the last bits of a picture may on its batch."""
+    return [list(range(start, min(start + size, len(results)))) for start in range(0, len(results), size)]
+
+
+def filled(batch, size):
+    """A batch of `size` indices, the last one repeated: compiled networks know one size."""
+    return batch + batch[-1:] * (size - len(batch))
+
+
 class Preview:
     """The first test pairs, drawn at intervals. They are read at once, so that a fault in them shows at the start."""
 

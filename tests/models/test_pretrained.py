@@ -105,7 +105,7 @@ def test_the_model_card_says_what_the_weights_are_and_is_not_written_over(folder
     card = (folder / "README.md").read_text()
     _, front, text = card.split("---\n", 2)
     assert yaml.safe_load(front)["pipeline_tag"] == "image-to-image"
-    for words in ("32 x 32", "Parameters: ", "ddim, 50 steps", "Not measured yet", "Apache-2.0"):
+    for words in ("32 x 32", "Parameters: ", "unipc, 15 steps", "Not measured yet", "Apache-2.0"):
         assert words in text
     (folder / "README.md").write_text("mine")
     PoseTransferModel.from_pretrained(folder).save_pretrained(folder)
