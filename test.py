@@ -28,7 +28,7 @@ from data.loader import Loader
 from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import batches_of, draw_pairs, filled
-from diffusion.machine import compile_for_sampling, set_precision, use_machine
+from diffusion.machine import compile_for_sampling, use_machine
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import read_config, weights_file
 
@@ -43,7 +43,6 @@ def main():
     sampling = sampling_settings(args, read_config(checkpoint).sampling)
     state = PartialState(cpu=not torch.cuda.is_available())
     use_machine()
-    set_precision(sampling.precision)
     if not state.is_main_process:
         logging.disable(logging.WARNING)  # The main process says it for all.
     model = PoseTransferModel.from_pretrained(checkpoint).to(state.device, memory_format=torch.channels_last)
@@ -69,7 +68,8 @@ def main():
         for name, image in zip(batch["result"], images, strict=True):
             write_picture(to_image(image), out / name)
         if began and state.is_main_process:
-            print(f"{out}: the first {len(images)} pictures took {time.monotonic() - began:.1f} s", flush=True)
+            count = len(set(batch["result"]))
+            print(f"{out}: the first {count} pictures took {time.monotonic() - began:.1f} s", flush=True)
         began = None
     state.wait_for_everyone()
     if state.is_main_process:
@@ -84,11 +84,11 @@ def parse_args():
     parser.add_argument("--data", required=True, help="the data's root: img/, pose/ and test_pairs.txt")
     parser.add_argument("--out", required=True, help="folder of the pictures")
     parser.add_argument("--sampler", help=f"{', '.join(SAMPLERS)}; default: as the checkpoint's config.yaml says")
-    parser.add_argument("--steps", type=whole("--steps", 1, 1000), help="network calls, two each with guidance")
+    parser.add_argument("--steps", type=whole("--steps", 1, 1000), help="of the sampler")
     parser.add_argument("--clip", action=argparse.BooleanOptionalAction, help="hold each step's x_0 within [-1, 1]")
     parser.add_argument("--guidance", type=number("--guidance", 0), help="1 is the condition alone")
     parser.add_argument(
-        "--guidance-interval", type=whole("--guidance-interval", 0, 999), nargs=2, metavar=("FIRST", "LAST"),
+        "--guidance-interval", type=whole("--guidance-interval", 0, 999), nargs=2, metavar=("LOWEST", "HIGHEST"),
         help="the times t that are guided; at others the condition alone is followed, for half the work",
     )  # fmt: skip
     parser.add_argument("--precision", help=f"{', '.join(PRECISIONS)}; no is exact float32")

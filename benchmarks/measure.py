@@ -22,6 +22,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from data.files import write_whole
+from diffusion.machine import usable_cores
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -130,8 +131,7 @@ def peak_gigabytes():
 def machine():
     """What the figures were measured on, name -> value; "name" is that of the results' file."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    processor = gpu or f"{_processor()} {cores} cores"
+    processor = gpu or f"{_processor()} {usable_cores()} cores"
     return {
         "name": re.sub(r"[^a-z0-9]+", "-", processor.lower()).strip("-"),
         "processor": processor,

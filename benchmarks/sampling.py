@@ -24,12 +24,11 @@ from config.checks import PRECISIONS
 from config.errors import command
 from config.flags import Parser, size, whole
 from config.schema import SamplingConfig
-from diffusion.machine import autocast, compile_for_sampling, set_precision, use_machine
+from diffusion.machine import compile_for_sampling, computing_in, use_machine
 from diffusion.samplers import guided, make_scheduler, sample
 from models.plain import plain_path
 
 RELEASE, DEFAULT = SamplingConfig("ddim", steps=50), SamplingConfig()
-TIME = torch.tensor([500])
 
 
 @command
@@ -75,7 +74,8 @@ def rows(variants, what, args):
     """A row per variant for one of its methods, all timed in turns."""
     runs, warmup = (args.pictures, 0) if what == "picture" else (args.runs, 1)
     seconds = in_turns({name: variant.timed(what) for name, variant in variants.items()}, runs, warmup)
-    results = {name: variant.call("result", what) for name, variant in variants.items()}
+    compared = {"encode": [], "step": list(variants), "picture": [name for name in variants if name != "plain"]}[what]
+    results = {name: variants[name].call("result", what) for name in compared}
     table = []
     for name, variant in variants.items():
         row = {"what": variant.call("title", what), "path": name, "seconds": seconds[name]}
@@ -100,7 +100,6 @@ class Variant:
         self.plain, self.precision, self.compiled = kind["plain"], kind["precision"], kind["compiled"]
         if not self.plain:
             use_machine()
-        set_precision(self.precision)
         self.model = network(size, device())
         if self.plain:
             self.model.to(memory_format=torch.contiguous_format)
@@ -123,9 +122,7 @@ class Variant:
         self._picture(self.sampling)
 
     def result(self, what):
-        """What a method computes, on the CPU; pictures are those of few steps, and None stands for too much."""
-        if what == "encode":
-            return None
+        """What `step` or `picture` computes, on the CPU."""
         return (self._step() if what == "step" else self._picture(DEFAULT).clamp(-1, 1)).cpu()
 
     def title(self, what):
@@ -152,7 +149,7 @@ class Variant:
     @torch.no_grad()
     def _step(self):
         with self._path():
-            return self.denoise(self.noise, TIME)
+            return self.denoise(self.noise, torch.tensor([500]))
 
     @torch.no_grad()
     def _picture(self, sampling):
@@ -162,7 +159,7 @@ class Variant:
 
     @contextlib.contextmanager
     def _path(self):
-        with plain_path() if self.plain else contextlib.nullcontext(), autocast(device(), self.precision):
+        with plain_path() if self.plain else contextlib.nullcontext(), computing_in(self.precision, device()):
             yield
 
     def ceiling(self):

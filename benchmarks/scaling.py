@@ -3,8 +3,8 @@
     python benchmarks/scaling.py [--sizes 128 256 512] [--batches 1 2 4] [--processes 1 2] [--runs 3] [--json]
 
 The time of a guided step of the paper's network with random weights. Below each table stands the exponent p of the
-power law, time ~ side^p or batch^p, or pictures per second ~ processes^p, that fits its rows best. The processes each
-take their share of the cores, as `torchrun` has them, and work at the same time.
+power law, time ~ side^p or batch^p, or pictures per second ~ processes^p, that fits its rows best. The processes share
+the cores equally, and work at the same time.
 """
 
 import multiprocessing
@@ -21,10 +21,8 @@ from benchmarks.measure import add_json_flag, in_turns, report
 from benchmarks.workload import device, network, pairs
 from config.errors import command
 from config.flags import Parser, whole
-from diffusion.machine import use_machine
+from diffusion.machine import usable_cores, use_machine
 from diffusion.samplers import guided
-
-TIME = torch.tensor([500])
 
 
 @command
@@ -61,7 +59,7 @@ def step(side, batch):
 
     @torch.no_grad()
     def call():
-        return denoise(noise, TIME)
+        return denoise(noise, torch.tensor([500]))
 
     return call
 
@@ -80,12 +78,12 @@ def shared(count, side, runs):
     """A row for `count` processes that draw at the same time."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(count)
-    os.environ["LOCAL_WORLD_SIZE"] = str(count)
+    os.environ["OMP_NUM_THREADS"] = str(max(1, usable_cores() // count))
     try:
         with context.Pool(count, initializer=meet_at, initargs=(barrier,)) as pool:
             seconds = pool.starmap(draw, [(side, runs)] * count, chunksize=1)
     finally:
-        del os.environ["LOCAL_WORLD_SIZE"]
+        del os.environ["OMP_NUM_THREADS"]
     return {"processes": count, "seconds": max(seconds), "images/s": sum(1 / taken for taken in seconds)}
 
 

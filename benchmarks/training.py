@@ -24,7 +24,7 @@ from config.errors import command
 from config.flags import Parser, size, whole
 from config.load import load_config
 from diffusion.ema import EMA
-from diffusion.machine import autocast, compile_for_training, set_precision, use_machine
+from diffusion.machine import compile_for_training, computing_in, use_machine
 from diffusion.training_loss import TrainingLoss
 from models.plain import plain_path
 
@@ -88,7 +88,6 @@ class Step:
         self.plain, self.precision, self.compiled = kind["plain"], kind["precision"], kind["compiled"]
         if not self.plain:
             use_machine(thrifty=kind["recompute"] != "none")
-        set_precision(self.precision)
         config = load_config(PAPER, ["loss.features=pixels"])
         config.model.image_size = list(size)
         self.model = network(size, device()).to(memory_format=torch.contiguous_format).train()
@@ -132,7 +131,7 @@ class Step:
         return profiler.key_averages().table(sort_by=by, row_limit=20, max_name_column_width=50)
 
     def _forward(self, *inputs):
-        with autocast(device(), self.precision):
+        with computing_in(self.precision, device()):
             return self.model(*inputs)
 
 

@@ -114,7 +114,7 @@ def validate_sampling(sampling, prefix="sampling."):
         len(interval) == 2 and 0 <= interval[0] <= interval[1] <= 999,
         f"{prefix}guidance{'-' if prefix == '--' else '_'}interval",
         " ".join(map(str, interval)),
-        "two times from 0 to 999, the first no later than the second",
+        "two times t from 0 to 999, the lower one first",
     )
     if sampling.sampler in ("ddim", "ddpm"):
         first = 1000 // sampling.steps * (sampling.steps - 1)

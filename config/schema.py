@@ -92,7 +92,7 @@ class SamplingConfig:
     steps: int = 15
     clip: bool = False  # Hold the x_0 that each step aims at within [-1, 1].
     guidance: float = 2.0  # eps_null + guidance (eps_cond - eps_null); 1 is the condition alone.
-    guidance_interval: list[int] = field(default_factory=lambda: [0, 999])  # The times t, first and last, guided so.
+    guidance_interval: list[int] = field(default_factory=lambda: [0, 999])  # Lowest and highest t guided so.
     precision: str = "no"  # As in training.
 
 

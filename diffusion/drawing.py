@@ -4,7 +4,7 @@ import torch
 
 from data.dataset import TestPairs
 from data.levels import to_device
-from diffusion.machine import autocast
+from diffusion.machine import computing_in
 from diffusion.pictures import grid_picture, pair_pictures
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
 
@@ -23,7 +23,7 @@ def draw_pairs(model, batch, sampling, seed):
     generators = image_generators(seed, batch["result"])
     noise = initial_noise(generators, target_pose.shape[2:]).to(target_pose.device)
     scheduler = make_scheduler(sampling.sampler, sampling.steps, sampling.clip)
-    with autocast(target_pose.device, sampling.precision):
+    with computing_in(sampling.precision, target_pose.device):
         condition = model.encode(batch["source_image"][first], batch["source_pose"][first], target_pose, sources)
         denoise = guided(model, target_pose, condition, sampling.guidance, sampling.guidance_interval)
         return sample(denoise, noise, scheduler, generators), condition

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import math
 import os
+import platform
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ def _quota():
 
 
 def use_machine(thrifty=False):
-    """Set up torch for this program, or for one of the processes that torchrun started; OMP_NUM_THREADS is respected.
+    """Set up torch for this program; OMP_NUM_THREADS, which torchrun sets, is respected.
 
     It is the first touch of fresh memory that costs, page by page. So large tensors get large pages, where the system
     has them to give, and unless `thrifty` the memory of tensors that are gone is kept for the next ones, which takes a
@@ -40,13 +41,12 @@ def use_machine(thrifty=False):
     if not (thrifty or torch.cuda.is_available()):
         _keep_memory()
     if "OMP_NUM_THREADS" not in os.environ:
-        share = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        torch.set_num_threads(max(1, min(torch.get_num_threads(), share)))
+        torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
 def _keep_memory():
-    """Have the C library take large blocks, too, from memory that it keeps; nothing happens where it is not glibc."""
-    with contextlib.suppress(OSError, AttributeError):
+    """Have the C library take large blocks, too, from memory that it keeps; others than glibc have other ways."""
+    if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
         for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
             mallopt(option, 2**31 - 1)
@@ -59,11 +59,17 @@ def set_precision(precision):
     torch.backends.cudnn.allow_tf32 = allowed
 
 
-def autocast(device, precision):
-    """A context in which networks compute in bf16 or fp16; for other precisions it changes nothing."""
-    if precision not in AUTOCAST:
-        return contextlib.nullcontext()
-    return torch.autocast(torch.device(device).type, AUTOCAST[precision])
+@contextlib.contextmanager
+def computing_in(precision, device):
+    """A context in which networks compute in a precision of config.checks.PRECISIONS, whatever the one around it."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    set_precision(precision)
+    try:
+        enabled = precision in AUTOCAST
+        with torch.autocast(torch.device(device).type, AUTOCAST.get(precision, torch.bfloat16), enabled=enabled):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def compile_for_training(model):

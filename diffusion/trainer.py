@@ -168,13 +168,10 @@ class Trainer:
         self.reporter.scalars(self.progress.step, values)
 
     def _draw_pictures(self):
-        """The test pairs by the EMA weights, to TensorBoard.
-
-        The first process draws, and the others wait at the next step; of a sharded model each draws the same.
-        """
+        """The test pairs by the EMA weights, to TensorBoard: by the first process or, of a sharded model, by each."""
         stopped = None if self.processes.sharded else self._told_to_stop
         if self.processes.is_main or self.processes.sharded:
-            picture = self.processes.call(self.preview.draw, self.ema.model, stopped)
+            picture = self.preview.draw(self.ema.model, stopped)
             if picture is not None:
                 self.reporter.picture(self.progress.step, "test_pairs", picture)
 

@@ -56,7 +56,7 @@ class FlowAttention(nn.Module):
         return x * (1 - site.mask) + self.attention(x, flow, site) * site.mask
 
 
-class PlainSource(nn.Module):
+class UnwarpedFeature(nn.Module):
     """In place of FlowAttention where there is no flow: the source's features are the residual, as they stand."""
 
     def prepare(self, feature, flow, mask):  # noqa: ARG002

@@ -16,7 +16,10 @@ IMAGE_CHANNELS, POSE_CHANNELS = 3, 20
 
 
 class Recomputable(nn.Module):
-    """A part that, with `recompute`, keeps only its input for the backward pass, which computes the rest again."""
+    """A part that, with `recompute`, keeps only its input for the backward pass, which computes the rest again.
+
+    It is called by position.
+    """
 
     recompute = False
 
@@ -62,8 +65,8 @@ class ResBlock(Recomputable):
         modulation = None
         if self.modulation is not None:
             modulation = self.modulation(F.silu(time))
-            modulation = modulation if len(modulation) == 1 else repeated(modulation, len(h))
-        return added(self.conv_out(self.dropout(self.norm_out(h, modulation))), x)
+            modulation = modulation if len(modulation) == 1 else _repeated(modulation, len(h))
+        return _added(self.conv_out(self.dropout(self.norm_out(h, modulation))), x)
 
     def _convolved_in(self, x, skip):
         """conv_in of the normalised input, and the input on the block's own skip."""
@@ -82,7 +85,7 @@ class ResBlock(Recomputable):
         """
         seam = self.norm_in.whole_groups(x.shape[1])
         across = seam - x.shape[1]
-        x = torch.cat([x, repeated(skip[:, :across], len(x))], dim=1) if across else x
+        x = torch.cat([x, _repeated(skip[:, :across], len(x))], dim=1) if across else x
         skip = skip[:, across:]
         h = F.conv2d(self.norm_in(x, channels=slice(seam)), self.conv_in.weight[:, :seam], self.conv_in.bias, padding=1)
         of_skip = self.norm_in(skip, channels=slice(seam, None))
@@ -91,7 +94,7 @@ class ResBlock(Recomputable):
         return h, _added_to_halves(x, F.conv2d(skip, self.skip.weight[:, seam:]))
 
 
-def repeated(x, count):
+def _repeated(x, count):
     """x (B, ..) for `count` samples, B after B."""
     return x if len(x) == count else x.repeat(count // len(x), *[1] * (x.dim() - 1))
 
@@ -112,15 +115,14 @@ def _phases(weight, axis):
     return torch.stack([last, middle + last, first + middle, first], dim=axis)
 
 
-def added(x, y):
+def _added(x, y):
     """x + y, in the memory of x where no gradient needs it: x must be a result that nothing else holds."""
     return x + y if torch.is_grad_enabled() or is_plain() else x.add_(y)
 
 
 def _added_to_halves(x, half):
-    """x (2 B, ..), changed by adding half (B, ..) to both halves."""
-    added(x.unflatten(0, (-1, len(half))), half)
-    return x
+    """x (2 B, ..) plus half (B, ..) on both halves, as `_added`."""
+    return _added(x.unflatten(0, (-1, len(half))), half).flatten(0, 1)
 
 
 class TimeEmbedding(nn.Module):

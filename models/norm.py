@@ -35,8 +35,8 @@ class NormSiLU(nn.GroupNorm):
             weight, bias = weight * (1 + scale), bias * (1 + scale) + shift  # (B or 1, C)
         if torch.is_grad_enabled():
             return _NormSiLU.apply(x, weight, bias, groups, self.eps)
-        if len(weight) > 1:
-            h = torch.addcmul(_map(bias), F.group_norm(x.float(), groups, eps=self.eps), _map(weight))
+        if len(weight) > 1 or x.is_cuda:
+            h = torch.addcmul(_map(bias), _normalised(x, groups, self.eps)[0], _map(weight))
         else:
             h = F.group_norm(x.float(), groups, weight[0], bias[0], self.eps)
         return F.silu(h, inplace=True).type_as(x)
@@ -64,9 +64,7 @@ class _NormSiLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weight, bias, groups, eps):
-        normalised, _, rstd = torch.native_group_norm(
-            x.float(), None, None, len(x), x.shape[1], x[0, 0].numel(), groups, eps
-        )
+        normalised, rstd = _normalised(x, groups, eps)  # (B, C, H, W), (B, groups)
         h = torch.addcmul(_map(bias), normalised, _map(weight))
         ctx.save_for_backward(normalised.type_as(x), rstd, weight, bias)
         return F.silu(h, inplace=True).type_as(x)
@@ -90,6 +88,25 @@ class _NormSiLU(torch.autograd.Function):
         if len(weight) == 1:
             of_weight, of_bias = of_weight.sum(dim=0, keepdim=True), of_bias.sum(dim=0, keepdim=True)
         return of_x.type_as(kept), of_weight, of_bias, None, None
+
+
+def _normalised(x, groups, eps):
+    """x normalised in float32, laid out as x is, and 1 / deviation of each group (B, groups)."""
+    x = x.float()
+    if x.is_cuda:  # Torch's own takes no map there whose channels are last, or moves them.
+        return normalised_by_hand(x, groups, eps)
+    if not (x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)):
+        x = x.contiguous()
+    normalised, _, rstd = torch.native_group_norm(x, None, None, len(x), x.shape[1], x[0, 0].numel(), groups, eps)
+    return normalised, rstd
+
+
+def normalised_by_hand(x, groups, eps):
+    """What torch's group normalisation computes without weights, on any device, in the layout of x: see above."""
+    variance, mean = torch.var_mean(x.unflatten(1, (groups, -1)), dim=(2, 3, 4), correction=0)  # (B, groups)
+    rstd = torch.rsqrt(variance + eps)
+    scale, shift = (y.repeat_interleave(x.shape[1] // groups, dim=1) for y in (rstd, -mean * rstd))
+    return torch.addcmul(_map(shift), x, _map(scale)), rstd
 
 
 def _map(x):

@@ -23,13 +23,15 @@ CARD_TEMPLATE = Path(__file__).with_name("model_card.md.jinja").read_text(encodi
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """What the denoiser is told of the source; nothing in it depends on t. Dictionaries are by stride s."""
+    """What the denoiser is told of the source; nothing in it depends on t. The first three are by stride s."""
 
     features: dict  # Two maps of the reference encoder, each (B, C, H/s, W/s).
     flows: dict  # (B, 2, H/s, W/s), x first, in pixels of that grid. Empty without model.flow.
     masks: dict  # (B, 1, H/s, W/s): how much comes along the flow. Empty without model.flow.
     keep: torch.Tensor | None = None  # (B,): samples that are conditioned at all; None: all of them.
-    sites: dict = dataclasses.field(default_factory=dict)  # What flow attention takes from it, once prepared.
+    # What flow attention takes from the above, by its place in the denoiser; for calls without gradients. To be emptied
+    # where another field is replaced.
+    sites: dict = dataclasses.field(default_factory=dict)
 
 
 class PoseTransferModel(
@@ -81,7 +83,7 @@ class PoseTransferModel(
     def denoise_both(self, x_t, t, target_pose, condition):
         """What `denoise` predicts with the condition and without it, each (B, 6, H, W): less than twice the work."""
         if is_plain():
-            return (self.denoise(x_t, t, target_pose, given) for given in (condition, None))
+            return tuple(self.denoise(x_t, t, target_pose, given) for given in (condition, None))
         return self.denoiser(x_t, t, target_pose, condition, both=True).chunk(2)
 
     def forward(self, x_t, t, source_image, source_pose, target_pose, keep):

@@ -5,11 +5,11 @@ import dataclasses
 import torch
 from torch import nn
 
-from models.flow_attention import FlowAttention, PlainSource
+from models.flow_attention import FlowAttention, UnwarpedFeature
 from models.layers import IMAGE_CHANNELS, POSE_CHANNELS, Recomputable, ResBlock, TimeEmbedding, conv3, zero_
 from models.msff import MSFF
 from models.norm import NormSiLU
-from models.plain import laid_out
+from models.plain import is_plain, laid_out
 
 
 class UNet(nn.Module):
@@ -28,7 +28,7 @@ class UNet(nn.Module):
         def attend(stride, width):
             level = attention[stride]
             if not config.flow:
-                return PlainSource()
+                return UnwarpedFeature()
             return FlowAttention(width, config.channels, level.kernel, level.radius, config.self_calibration)
 
         self.time = TimeEmbedding(config.channels)
@@ -58,7 +58,7 @@ class UNet(nn.Module):
         both: the predictions with the condition, then those without, (2 B, 6, H, W). What comes before the first flow
         attention, the same for both, is computed once.
         """
-        time, source = self.time(t), Source(condition, len(x_t), both)
+        time, branches = self.time(t), Branches(condition, len(x_t), both)
 
         # Input side, slim levels: their first maps go on as they are, and fused as skips.
         h = self.stem(laid_out(torch.cat([x_t, target_pose], dim=1)))
@@ -71,16 +71,16 @@ class UNet(nn.Module):
         # Input side, deep levels.
         deep_skips = []
         for stride, level in zip(self.deep_strides, self.deep_in, strict=True):
-            skips = level(h, time, source, stride)
+            skips = level(h, time, branches, stride)
             deep_skips.append(skips)
             h = skips[-1]
 
         # Middle.
-        h = self.middle(h, time, source, self.deep_strides[-1])
+        h = self.middle(h, time, branches, self.deep_strides[-1])
 
         # Output side.
         for stride, level, skips in reversed(list(zip(self.deep_strides, self.deep_out, deep_skips, strict=True))):
-            h = level(h, skips, time, source, stride)
+            h = level(h, skips, time, branches, stride)
         for level, skip in reversed(list(zip(self.slim_out, slim_skips, strict=True))):
             h = level(h, skip, time)
         return self.conv_out(self.norm_out(h))
@@ -116,13 +116,14 @@ class AttendingLevel(Recomputable):
         """{place: Site} for a condition."""
         return {f"{self.place}{stride}": self._site(condition, stride)}
 
-    def attend(self, h, source, stride):
+    def attend(self, h, branches, stride):
         """h plus the flow attention's residual, for the samples that are conditioned."""
-        condition = source.condition
+        condition = branches.condition
         if condition is None:
             return h
-        site = condition.sites[f"{self.place}{stride}"] if condition.sites else self._site(condition, stride)
-        return source.added(h, lambda x: self.attention(x, site))
+        prepared = condition.sites and not (torch.is_grad_enabled() or is_plain())
+        site = condition.sites[f"{self.place}{stride}"] if prepared else self._site(condition, stride)
+        return branches.added(h, lambda x: self.attention(x, site))
 
     def _site(self, condition, stride):
         flow, mask = condition.flows.get(stride), condition.masks.get(stride)
@@ -130,7 +131,7 @@ class AttendingLevel(Recomputable):
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class Branches:
     """The condition of a forward pass, and which of its samples it is for."""
 
     condition: object  # A models.pose_transfer.Condition, or None.
@@ -142,12 +143,10 @@ class Source:
 
         The first time, the samples are still the same for both branches.
         """
-        if self.both:
-            conditioned, rest = h.chunk(2) if len(h) > self.count else (h, h)
-            return torch.cat([conditioned + residual(conditioned), rest])
-        of_source = residual(h)
-        keep = self.condition.keep
-        return h + (of_source if keep is None else of_source * keep[:, None, None, None])
+        conditioned, rest = h.chunk(2) if len(h) > self.count else (h, h)
+        of_source, keep = residual(conditioned), self.condition.keep
+        conditioned = conditioned + (of_source if keep is None else of_source * keep[:, None, None, None])
+        return torch.cat([conditioned, rest]) if self.both else conditioned
 
 
 class DeepInput(AttendingLevel):
@@ -162,11 +161,11 @@ class DeepInput(AttendingLevel):
         self.block2 = ResBlock(width, width, **options)
         self.attention = attention
 
-    def forward(self, h, time, source, stride):
+    def forward(self, h, time, branches, stride):
         """The three skips of the level; the last one goes on."""
         first = self.down(h, time)
         second = self.block1(first, time)
-        third = self.attend(self.block2(second, time), source, stride)
+        third = self.attend(self.block2(second, time), branches, stride)
         return first, second, third
 
 
@@ -181,8 +180,8 @@ class Middle(AttendingLevel):
         self.attention = attention
         self.block2 = ResBlock(width, width, **options)
 
-    def forward(self, h, time, source, stride):
-        return self.block2(self.attend(self.block1(h, time), source, stride), time)
+    def forward(self, h, time, branches, stride):
+        return self.block2(self.attend(self.block1(h, time), branches, stride), time)
 
 
 class DeepOutput(AttendingLevel):
@@ -198,10 +197,10 @@ class DeepOutput(AttendingLevel):
         self.block3 = ResBlock(width + before, width, **options)
         self.up = ResBlock(width, width, resample="up", **options)
 
-    def forward(self, h, skips, time, source, stride):
+    def forward(self, h, skips, time, branches, stride):
         first, second, third = skips
         h = self.block1(h, time, third)
-        h = self.attend(self.block2(h, time, second), source, stride)
+        h = self.attend(self.block2(h, time, second), branches, stride)
         h = self.block3(h, time, first)
         return self.up(h, time)
 

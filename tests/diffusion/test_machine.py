@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from diffusion import machine
-from diffusion.machine import autocast, set_precision, usable_cores, use_machine
+from diffusion.machine import computing_in, set_precision, usable_cores, use_machine
 
 
 @pytest.fixture
@@ -39,20 +39,19 @@ def test_cores_are_those_of_the_mask_and_of_the_containers_share(cores, affinity
     assert usable_cores() == expected
 
 
-def test_processes_on_one_machine_share_its_cores_unless_told_otherwise(cores, monkeypatch):
-    cores(8, {})
-    set_to = []
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
+def test_a_program_has_no_more_threads_than_cores_unless_told_otherwise(cores, monkeypatch):
+    cores(64, {"cpu.max": "200000 100000\n"})
+    threads, kept = [], []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    monkeypatch.setattr(machine, "_keep_memory", lambda: kept.append(True))
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", "1")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     use_machine()
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
-    use_machine()
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
-    use_machine()
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    use_machine()
-    assert set_to == [8, 2, 1]
+    use_machine(thrifty=True)
+    assert threads == [2]
+    assert len(kept) == (0 if torch.cuda.is_available() else 1)
 
 
 @pytest.mark.parametrize(("precision", "allowed"), [("no", False), ("tf32", True), ("bf16", True)])
@@ -70,5 +69,15 @@ DTYPES = {"no": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 
 @pytest.mark.parametrize(("precision", "dtype"), DTYPES.items())
 def test_networks_compute_in_the_precision_of_their_context(precision, dtype):
-    with autocast("cpu", precision):
-        assert nn.Linear(2, 2)(torch.rand(1, 2)).dtype == dtype
+    for around in DTYPES:
+        with computing_in(around, "cpu"), computing_in(precision, "cpu"):
+            assert nn.Linear(2, 2)(torch.rand(1, 2)).dtype == dtype
+            assert torch.backends.cudnn.allow_tf32 == (precision != "no")
+
+
+def test_a_precision_ends_with_its_context():
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    for precision in DTYPES:
+        with computing_in(precision, "cpu"):
+            pass
+        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before

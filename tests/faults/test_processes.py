@@ -45,7 +45,8 @@ def distance(ones, others):
 
 def test_a_sharded_model_learns_as_a_whole_one(variant, write_experiment, figure):
     settings = {"steps": 10, "learning_rate": 1e-4, "checkpoint_every": 5, "accumulation": 2}
-    ddp, fsdp = variant("ddp", **settings), variant("fsdp", parallel="fsdp", picture_every=5, **settings)
+    sharded = {"parallel": "fsdp", "gradient_checkpointing": "levels", "picture_every": 5}
+    ddp, fsdp = variant("ddp", **settings), variant("fsdp", **sharded, **settings)
     torchrun(2, "train.py", write_experiment(ddp))
     torchrun(2, "train.py", write_experiment(fsdp), "training.steps=5")
     torchrun(2, "train.py", write_experiment(fsdp))

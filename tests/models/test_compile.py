@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from diffusion.machine import compile_for_sampling, compile_for_training
+from diffusion.trainer import Trainer
 from tests.models.test_pose_transfer import batch, shaken
 from tests.tiny import tiny_model_config
 
@@ -37,9 +38,10 @@ def test_the_denoiser_is_captured_for_sampling(captured):
         torch.testing.assert_close(own, wanted, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("flow", [True, False])
-def test_all_networks_are_captured_for_training(captured, flow):
+@pytest.mark.parametrize(("flow", "recomputed"), [(True, "none"), (False, "none"), (True, "levels")])
+def test_all_networks_are_captured_for_training(captured, flow, recomputed):
     model = shaken(tiny_model_config(flow=flow, self_calibration=flow)).train()
+    model.recompute(recomputed)
     noisy, source_image, source_pose, target_pose = batch()
 
     def gradients():
@@ -51,5 +53,12 @@ def test_all_networks_are_captured_for_training(captured, flow):
     compile_for_training(model)
     assert len(captured) == (3 if flow else 2)
     for own, wanted in zip(gradients(), expected, strict=True):
+        assert (own is None) == (wanted is None)
         if wanted is not None:
             torch.testing.assert_close(own, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_that_is_asked_to_compiles_its_networks(captured, experiment):
+    experiment.training.compile, experiment.training.steps = True, 1
+    assert Trainer(experiment).run() == 0
+    assert len(captured) == 3

@@ -38,14 +38,15 @@ def test_a_convolution_of_an_upsampled_map_equals_upsampling_and_convolving(size
         torch.testing.assert_close(one, other)
 
 
-@torch.no_grad()
+@pytest.mark.parametrize("gradients", [False, True])
 @pytest.mark.parametrize("channels", [(32, 32), (32, 64), (64, 32), (96, 128), (32, 352)])
-def test_a_skip_shared_by_two_halves_is_as_good_as_one_for_each(channels):
+def test_a_skip_shared_by_two_halves_is_as_good_as_one_for_each(channels, gradients):
     """Also where a group of the norm lies across the seam: (32, 352) has groups of 12."""
     block = ResBlock(sum(channels), 32, time_channels=16)
     for parameter in block.parameters():
-        parameter.normal_(0, 0.3)
+        torch.nn.init.normal_(parameter, 0, 0.3)
     h, time = torch.randn(4, channels[0], 6, 4), torch.randn(1, 16)
     skip = torch.randn(2, channels[1], 6, 4)
-    shared, each = block(h, time, skip), block(h, time, skip.repeat(2, 1, 1, 1))
+    with torch.set_grad_enabled(gradients):
+        shared, each = block(h, time, skip), block(h, time, skip.repeat(2, 1, 1, 1))
     torch.testing.assert_close(shared, each, rtol=1e-5, atol=1e-5 * each.abs().max().item())

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.norm import NormSiLU
+from models.norm import NormSiLU, normalised_by_hand
 from models.plain import plain_path
 
 
@@ -56,6 +56,16 @@ def test_one_map_is_kept_for_the_backward_pass():
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         norm_of(64)(x, modulation)
     assert len([tensor for tensor in kept if tensor.numel() >= x.numel()]) == 1
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_normalising_by_hand_equals_torchs_own(layout):
+    x = (3 * torch.randn(2, 64, 5, 4) + 7).contiguous(memory_format=layout)
+    expected, _, rstd = torch.native_group_norm(x, None, None, 2, 64, 20, 16, 1e-5)
+    out, own_rstd = normalised_by_hand(x, 16, 1e-5)
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(own_rstd, rstd, rtol=1e-5, atol=1e-5)
+    assert out.is_contiguous(memory_format=layout)
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """The fast ways of computing the networks equal the plain path."""
 
 import contextlib
+import dataclasses
 
 import pytest
 import torch
@@ -29,18 +30,24 @@ def assert_equal(ours, plain):
     assert (ours - plain).abs().max() <= 1e-5 * plain.abs().max()
 
 
-@torch.no_grad()
+@pytest.mark.parametrize("gradients", [False, True])
 @pytest.mark.parametrize("t", [[7, 600], [600]])
-def test_predictions_of_both_branches_equal_those_of_the_plain_path(model, t):
+def test_predictions_of_both_branches_equal_those_of_the_plain_path(model, t, gradients):
+    with torch.set_grad_enabled(gradients):
+        compare_branches(model, torch.tensor(t), keep=None)
+        compare_branches(model, torch.tensor(t), keep=torch.tensor([True, False]))
+
+
+def compare_branches(model, t, keep):
     noisy, source_image, source_pose, target_pose = batch()
-    inputs = noisy["x_t"], torch.tensor(t), target_pose
-    fast = model.encode(source_image, source_pose, target_pose)
+    inputs = noisy["x_t"], t, target_pose
+    fast = dataclasses.replace(model.encode(source_image, source_pose, target_pose), keep=keep)
     both = model.denoise_both(*inputs, fast)
     each = model.denoise(*inputs, fast), model.denoise(*inputs, None)
     with plain_path():
-        condition = model.encode(source_image, source_pose, target_pose)
+        condition = dataclasses.replace(model.encode(source_image, source_pose, target_pose), keep=keep)
         assert condition.sites == {}
-        plain = tuple(model.denoise_both(*inputs, condition))
+        plain = model.denoise_both(*inputs, condition)
     assert not torch.allclose(*plain, atol=1e-3)
     for own, single, expected in zip(both, each, plain, strict=True):
         assert_equal(own, expected)
