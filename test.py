@@ -20,6 +20,7 @@ from tqdm import tqdm
 from config.checks import PRECISIONS, SAMPLERS, validate_sampling
 from config.errors import InputError, command
 from config.flags import Parser, number, whole
+from config.machine import use_machine
 from data.dataset import TestPairs
 from data.files import sha256_of, write_whole
 from data.images import to_image
@@ -28,7 +29,7 @@ from data.loader import Loader
 from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import batches_of, draw_pairs, filled
-from diffusion.machine import compile_for_sampling, use_machine
+from diffusion.precision import compile_for_sampling
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import read_config, weights_file
 

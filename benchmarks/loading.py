@@ -38,9 +38,9 @@ from data.pose import COLOURS, LIMBS, THICKNESS, annotation_to_image, pose_level
 
 SIZE = (256, 256)
 BATCH = 8
-BATCHES = 16  # Per turn of a worker; the first ones are not timed.
-UNTIMED = 3
-TURNS = 5
+BATCHES = 40  # Per turn of a worker; the first ones are not timed.
+UNTIMED = 8
+TURNS = 3
 ROW = 8  # Calls in a row, as in a worker: none pays for the memory that the other way left cold or gave back.
 CHECKED = 16  # Pairs.
 DECODE, ENLARGE, PAIR = "read and decode an image, ms", "enlarge and crop an image, ms", "a whole pair, ms"

@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from config.machine import usable_cores
 from data.files import write_whole
-from diffusion.machine import usable_cores
 
 RESULTS = Path(__file__).resolve().parent / "results"
 

@@ -23,8 +23,9 @@ from benchmarks.workload import device, network, pairs
 from config.checks import PRECISIONS
 from config.errors import command
 from config.flags import Parser, size, whole
+from config.machine import use_machine
 from config.schema import SamplingConfig
-from diffusion.machine import compile_for_sampling, computing_in, use_machine
+from diffusion.precision import compile_for_sampling, computing_in
 from diffusion.samplers import guided, make_scheduler, sample
 from models.plain import plain_path
 

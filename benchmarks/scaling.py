@@ -21,7 +21,7 @@ from benchmarks.measure import add_json_flag, in_turns, report
 from benchmarks.workload import device, network, pairs
 from config.errors import command
 from config.flags import Parser, whole
-from diffusion.machine import usable_cores, use_machine
+from config.machine import usable_cores, use_machine
 from diffusion.samplers import guided
 
 

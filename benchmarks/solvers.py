@@ -19,12 +19,13 @@ from benchmarks.measure import add_json_flag, report
 from benchmarks.workload import device
 from config.errors import command
 from config.flags import Parser, number, whole
+from config.machine import use_machine
 from config.schema import SamplingConfig
 from data.dataset import TestPairs
 from data.levels import to_device
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import draw_pairs
-from diffusion.machine import set_precision, use_machine
+from diffusion.precision import set_precision
 from models.pose_transfer import PoseTransferModel
 
 CONVERGED, RELEASE = SamplingConfig("ddim", steps=1000), SamplingConfig("ddim", steps=50)

@@ -1,6 +1,7 @@
 """What a training step costs: on the plain path and on the fast one, and with less memory.
 
-    python benchmarks/training.py [--pairs 1] [--runs 3] [--precision bf16] [--compile] [--profile] [--json]
+    python benchmarks/training.py [--pairs 1] [--runs 3] [--precision bf16] [--compile] [--memory]
+        [--profile] [--json]
 
 The paper's network at 256 x 256, its losses (pixels in place of VGG-19), clipping, Adam and the average, on random
 pairs, each in both directions. "plain" is float32, eager, channels first, torch's own memory; what is compared with it
@@ -23,8 +24,9 @@ from config.checks import PRECISIONS
 from config.errors import command
 from config.flags import Parser, size, whole
 from config.load import load_config
+from config.machine import use_machine
 from diffusion.ema import EMA
-from diffusion.machine import compile_for_training, computing_in, use_machine
+from diffusion.precision import compile_for_training, computing_in
 from diffusion.training_loss import TrainingLoss
 from models.plain import plain_path
 
@@ -44,6 +46,9 @@ def main():
         kinds[args.precision] = {"precision": args.precision}
     if args.compile:
         kinds[f"{args.precision}, compiled"] = {"precision": args.precision, "compiled": True}
+    if args.memory:
+        table = [memory_row(args, name, kind) for name, kind in {"plain": {"plain": True}, **kinds}.items()]
+        return report(f"memory of training, {args.pairs} pairs", table, args.json)
     table = []
     with Apart(Step, args.pairs, args.size, {"plain": True}) as plain:
         for name, kind in kinds.items():  # Two at a time: each holds all that training does.
@@ -51,7 +56,7 @@ def main():
                 table += rows(args, {"plain": plain, name: step})[bool(table) :]
                 if args.profile and not kind:
                     print(step.call("profiled"))
-    report("training", table, args.json)
+    return report("training", table, args.json)
 
 
 def parse_args():
@@ -62,6 +67,7 @@ def parse_args():
     parser.add_argument("--runs", type=whole("--runs", 1), default=3, help="of which the median is told (default: 3)")
     parser.add_argument("--precision", choices=PRECISIONS, default="no", help="measure this one, too")
     parser.add_argument("--compile", action="store_true", help="measure compiled networks, too")
+    parser.add_argument("--memory", action="store_true", help="measure memory alone")
     parser.add_argument("--profile", action="store_true", help="print what a step spends its time on")
     add_json_flag(parser)
     return parser.parse_args()
@@ -74,10 +80,19 @@ def rows(args, steps):
     for name, step in steps.items():
         row = {"path": name, "seconds": seconds[name], "ratio": seconds[name] / seconds["plain"]}
         row["samples/s"] = 2 * args.pairs / seconds[name]
+        peak = step.peak_gigabytes()  # Before operations are counted, which takes memory of its own.
         if work := step.call("work"):
             row |= {"GFLOP": work, "GFLOP/s": work / seconds[name]}
-        table.append(row | {"peak GB": step.peak_gigabytes(), "state GB": step.call("state_gigabytes")})
+        table.append(row | {"peak GB": peak, "state GB": step.call("state_gigabytes")})
     return table
+
+
+def memory_row(args, name, kind):
+    """The peak memory of two steps of a kind, and what of it does not grow with the batch."""
+    with Apart(Step, args.pairs, args.size, kind) as step:
+        for _ in range(2):
+            step.call("make")
+        return {"path": name, "peak GB": step.peak_gigabytes(), "state GB": step.call("state_gigabytes")}
 
 
 class Step:

@@ -21,6 +21,7 @@ from torch import multiprocessing
 from torch.utils.data import default_collate
 
 from config.errors import InputError
+from config.machine import keep_memory
 from data.slots import Slot
 
 AHEAD = 2  # Batches that a worker is asked for at a time.
@@ -172,6 +173,7 @@ def _serve(dataset, slots, pipe, place):
         signal.signal(number, signal.SIG_IGN)  # Sent to the whole group, they are for the parent, which needs data yet.
     cv2.setNumThreads(0)  # One worker, one thread.
     torch.set_num_threads(1)
+    keep_memory()  # Of one batch, for the next.
     parent = multiprocessing.parent_process().sentinel  # Ready when it has ended, however it did.
     turns = itertools.cycle(slots)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # The parent is gone.

@@ -4,8 +4,8 @@ import torch
 
 from data.dataset import TestPairs
 from data.levels import to_device
-from diffusion.machine import computing_in
 from diffusion.pictures import grid_picture, pair_pictures
+from diffusion.precision import computing_in
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
 
 PREVIEW_PAIRS = 4

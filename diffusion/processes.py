@@ -11,7 +11,8 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 
 from config.errors import InputError
-from diffusion.machine import AUTOCAST, set_precision, use_machine
+from config.machine import use_machine
+from diffusion.precision import AUTOCAST, set_precision
 from models.unet import AttendingLevel
 
 

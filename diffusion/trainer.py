@@ -23,7 +23,7 @@ from diffusion.ema import EMA
 from diffusion.faults import Faults
 from diffusion.health import StopSignals, Watchdog
 from diffusion.learning_rate import describe_rate, learning_rate
-from diffusion.machine import compile_for_training
+from diffusion.precision import compile_for_training
 from diffusion.processes import Processes
 from diffusion.report import Averages, Reporter, Silence, peak_memory
 from diffusion.run_record import RunRecord

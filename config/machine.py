@@ -1,4 +1,4 @@
-"""How the machine is used: its cores and memory, the precision of its arithmetic, and compilation."""
+"""How the machine is used: its cores and its memory."""
 
 import contextlib
 import ctypes
@@ -11,7 +11,6 @@ import torch
 
 QUOTAS = ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # Of glibc's mallopt.
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def usable_cores():
@@ -39,50 +38,14 @@ def use_machine(thrifty=False):
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     if not (thrifty or torch.cuda.is_available()):
-        _keep_memory()
+        keep_memory()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
-def _keep_memory():
+def keep_memory():
     """Have the C library take large blocks, too, from memory that it keeps; others than glibc have other ways."""
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
         for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
             mallopt(option, 2**31 - 1)
-
-
-def set_precision(precision):
-    """Let float32 products on GPUs take TF32's eleven bits of each factor, but for precision "no", which is exact."""
-    allowed = precision != "no"
-    torch.backends.cuda.matmul.allow_tf32 = allowed
-    torch.backends.cudnn.allow_tf32 = allowed
-
-
-@contextlib.contextmanager
-def computing_in(precision, device):
-    """A context in which networks compute in a precision of config.checks.PRECISIONS, whatever the one around it."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    set_precision(precision)
-    try:
-        enabled = precision in AUTOCAST
-        with torch.autocast(torch.device(device).type, AUTOCAST.get(precision, torch.bfloat16), enabled=enabled):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
-
-
-def compile_for_training(model):
-    """Compile the model's networks in place, for inputs of one shape: the first step takes minutes."""
-    for network in (model.reference_encoder, model.flow_net, model.denoiser):
-        if network is not None:
-            network.compile(dynamic=False)
-
-
-def compile_for_sampling(model):
-    """Compile the denoiser in place, for inputs of one shape: its first call takes minutes.
-
-    A GPU replays its calls as CUDA graphs. What runs once per picture is not worth compiling.
-    """
-    on_gpu = next(model.parameters()).device.type == "cuda"
-    model.denoiser.compile(dynamic=False, mode="reduce-overhead" if on_gpu else "default")
