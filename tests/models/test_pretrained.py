@@ -54,7 +54,7 @@ def test_the_files_of_a_folder_mean_the_folder(folder):
 
 
 def test_a_loaded_model_keeps_the_settings_it_was_trained_with(folder, tmp_path):
-    text = (folder / "config.yaml").read_text().replace("steps: 50", "steps: 7")
+    text = (folder / "config.yaml").read_text().replace("steps: 15", "steps: 7")
     (folder / "config.yaml").write_text(text)
     model = PoseTransferModel.from_pretrained(folder)
     assert model.experiment.sampling.steps == 7
