@@ -35,7 +35,7 @@ def shifting(monkeypatch):
 
     monkeypatch.setattr(FlowNet, "forward", forward)
     down = torch.tensor([0.0, 1.0])[:, None, None]
-    monkeypatch.setattr(SelfCalibration, "forward", lambda *given: given[3] + down)
+    monkeypatch.setattr(SelfCalibration, "forward", lambda *given: given[2].flow + down)
     return PoseTransferModel(tiny_model_config()).eval()
 
 
