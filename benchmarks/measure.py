@@ -1,6 +1,6 @@
 """What the benchmarks share: timing in turns, work and memory, the machine's name, tables, and --json.
 
-Machines are shared and their speed drifts, so what is compared is timed in turns within one process, and told as a
+Machines are shared and their speed drifts, so what is compared is timed in turns within one run, and told as a
 ratio. A table is Markdown; `--json` also keeps it in benchmarks/results/MACHINE.json, a section per benchmark.
 """
 
@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import platform
 import re
-import resource
 import shlex
 import statistics
 import sys
@@ -19,10 +18,14 @@ import time
 from pathlib import Path
 
 import torch
+from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from config.checks import PRECISIONS
+from config.flags import size, whole
 from config.machine import usable_cores
 from data.files import write_whole
+from diffusion.report import peak_memory
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -54,7 +57,7 @@ class Apart:
         self._process = context.Process(target=_serve, args=(theirs, make, arguments), daemon=True)
         self._process.start()
         theirs.close()
-        self.seconds_to_make = self._answer()
+        self._answer()
 
     def __enter__(self):
         return self
@@ -94,12 +97,12 @@ class ApartCall:
 
 
 def _serve(pipe, make, arguments):
-    made = []
-    pipe.send(timed(lambda: made.append(make(*arguments))))
+    made = make(*arguments)
+    pipe.send(None)
     with contextlib.suppress(EOFError):
         while True:
             method, given = pipe.recv()
-            call, out = getattr(made[0], method) if method else peak_gigabytes, []
+            call, out = getattr(made, method) if method else peak_gigabytes, []
             seconds = timed(lambda call=call, given=given, out=out: out.append(call(*given)))
             pipe.send((seconds, out[0]))
 
@@ -122,10 +125,15 @@ def gigaflop(call):
 
 def peak_gigabytes():
     """10^9 bytes at most in use by this process so far: of the GPU where there is one, else resident."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e9
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
+    return peak_memory() * 2**30 / 1e9
+
+
+def profiled(call):
+    """A table of what a call spends its time on."""
+    with profile() as profiler:
+        call()
+    by = "self_device_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
+    return profiler.key_averages().table(sort_by=by, row_limit=20, max_name_column_width=50)
 
 
 def machine():
@@ -139,6 +147,16 @@ def machine():
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+
+
+def add_network_flags(parser):
+    """Let the parser of a benchmark of the networks take what they have in common, --json too."""
+    parser.add_argument("--size", type=size("--size", 64), default=(256, 256), help="HEIGHTxWIDTH (default: 256x256)")
+    parser.add_argument("--runs", type=whole("--runs", 1), default=3, help="of which the median is told (default: 3)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="no", help="measure this one, too")
+    parser.add_argument("--compile", action="store_true", help="measure compiled networks, too")
+    parser.add_argument("--profile", action="store_true", help="print what a step spends its time on")
+    add_json_flag(parser)
 
 
 def add_json_flag(parser):

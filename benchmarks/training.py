@@ -14,15 +14,13 @@ import sys
 from pathlib import Path
 
 import torch
-from torch.profiler import profile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.measure import Apart, add_json_flag, gigaflop, in_turns, report
+from benchmarks.measure import Apart, add_network_flags, gigaflop, in_turns, profiled, report
 from benchmarks.workload import PAPER, device, network, pairs
-from config.checks import PRECISIONS
 from config.errors import command
-from config.flags import Parser, size, whole
+from config.flags import Parser, whole
 from config.load import load_config
 from config.machine import use_machine
 from diffusion.ema import EMA
@@ -63,13 +61,8 @@ def parse_args():
     """The command line."""
     parser = Parser(__doc__)
     parser.add_argument("--pairs", type=whole("--pairs", 1), default=1, help="per step, two samples each (default: 1)")
-    parser.add_argument("--size", type=size("--size", 64), default=(256, 256), help="HEIGHTxWIDTH (default: 256x256)")
-    parser.add_argument("--runs", type=whole("--runs", 1), default=3, help="of which the median is told (default: 3)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="no", help="measure this one, too")
-    parser.add_argument("--compile", action="store_true", help="measure compiled networks, too")
     parser.add_argument("--memory", action="store_true", help="measure memory alone")
-    parser.add_argument("--profile", action="store_true", help="print what a step spends its time on")
-    add_json_flag(parser)
+    add_network_flags(parser)
     return parser.parse_args()
 
 
@@ -140,10 +133,7 @@ class Step:
 
     def profiled(self):
         """A table of what a step spends its time on."""
-        with profile() as profiler:
-            self.make()
-        by = "self_device_time_total" if device().type == "cuda" else "self_cpu_time_total"
-        return profiler.key_averages().table(sort_by=by, row_limit=20, max_name_column_width=50)
+        return profiled(self.make)
 
     def _forward(self, *inputs):
         with computing_in(self.precision, device()):
