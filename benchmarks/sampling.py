@@ -41,8 +41,7 @@ def main():
         kinds[f"{args.precision}, compiled"] = {"precision": args.precision, "compiled": True}
     with contextlib.ExitStack() as stack:
         variants = {
-            name: stack.enter_context(Apart(Variant, args.batch, args.size, kind))
-            for name, kind in kinds.items()
+            name: stack.enter_context(Apart(Variant, args.batch, args.size, kind)) for name, kind in kinds.items()
         }
         notes = [variants["fast"].call("ceiling")]
         notes += [variant.call("first_picture", name) for name, variant in variants.items() if name != "plain"]

@@ -58,7 +58,6 @@ class Slot:
             self._bytes = torch.frombuffer(mmap.mmap(self._file.fileno(), end), dtype=torch.uint8)
         return self._bytes[place.start : end].view(place.dtype).view(place.shape)
 
-
     def _grow(self, size):
         if os.fstat(self._file.fileno()).st_size >= size:
             return  # By the process at the other end.

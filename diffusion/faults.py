@@ -67,4 +67,3 @@ class Faults:
                 "(training.max_skipped) without a finite loss and gradient. Earlier checkpoints are whole; a smaller "
                 "training.learning_rate may help."
             )
-

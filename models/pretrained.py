@@ -1,9 +1,9 @@
 """Where weights come from: a checkpoint folder, the Hugging Face hub, or a file of the authors' release.
 
-    FOLDER/
-        config.yaml        the whole experiment
-        model.safetensors  the weights
-        README.md          what they are, for a reader: the model card
+FOLDER/
+    config.yaml        the whole experiment
+    model.safetensors  the weights
+    README.md          what they are, for a reader: the model card
 """
 
 import logging

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks.loading import enlarged
 from config.errors import InputError
 from config.schema import DataConfig
 from data import prepare_data
@@ -167,11 +168,22 @@ def test_scale_is_drawn_up_to_a_twentieth():
     heights = []
     for _ in range(200):
         crop, moved = vary(image, keypoints, random)
-        assert crop.size == (88, 128)
+        assert crop.shape == (3, 128, 88)
         assert (moved[0] <= 0).all()
         assert (moved[1] >= (88, 128)).all()
         heights.append(round(moved[1, 1] - moved[0, 1]))
     assert set(heights) == set(range(128, 135))
+
+
+def test_enlarged_crops_are_pillows_but_for_roundings(root):
+    image = squeeze(read_rgb(next((root / "img").rglob("*.jpg"))), (128, 88))
+    for seed in range(10):
+        crop, moved = vary(image, np.full((18, 2), 100.0), np.random.default_rng(seed))
+        expected, places = enlarged(image, np.full((18, 2), 100.0), np.random.default_rng(seed))
+        apart = (crop.int() - torch.tensor(to_levels(expected)).int()).abs()
+        assert apart.max() <= 2
+        assert (apart > 0).float().mean() < 0.02
+        assert np.array_equal(moved, places)
 
 
 def test_scale_and_offset_differ_between_the_two_images(dotted):

@@ -180,7 +180,7 @@ def test_a_death_is_not_felt_between_two_batches():
 
 
 def test_a_mistake_in_the_dataset_arrives_with_its_traceback():
-    with pytest.raises(RuntimeError, match=r'(?s)^in a worker:\nTraceback .*ZeroDivisionError'):
+    with pytest.raises(RuntimeError, match=r"(?s)^in a worker:\nTraceback .*ZeroDivisionError"):
         list(Loader(Numbers(13, lambda: 1 // 0), 2, PAIRS))
     assert workers() == []
 
