@@ -10,7 +10,6 @@ import zlib
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
 
 from diffusion.gaussian import BETA_FIRST, BETA_LAST, STEPS
 
@@ -22,6 +21,9 @@ def make_scheduler(sampler, steps, clip):
 
     clip: whether the x_0 that each step aims at is held within [-1, 1].
     """
+    # Here: with scipy, which it brings, it takes a second that training need not wait for.
+    from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
+
     threshold = {"thresholding": clip, "dynamic_thresholding_ratio": 1.0, "sample_max_value": 1.0}
     if sampler == "ddim":
         scheduler = DDIMScheduler(**SCHEDULE, clip_sample=clip, set_alpha_to_one=True, timestep_spacing="leading")

@@ -8,5 +8,6 @@ export setup_flags=--dev
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 "$PYTHON" -m ruff check .
+"$PYTHON" -m ruff format --check --quiet .
 "$PYTHON" -m flow_ops.build --report
 "$PYTHON" -m pytest -q -n auto --maxprocesses 4 --dist loadfile "$@"
