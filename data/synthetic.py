@@ -1,9 +1,12 @@
 """Draw a demo set of clothed, articulated people in the DeepFashion layout, with exactly known flow between its images.
 
-    python data/synthetic.py --out ROOT [--identities 120] [--poses 5] [--size 256x176] [--seed 0] [--workers N]
+    python data/synthetic.py --out ROOT [--preset demo|full] [--identities N] [--poses N] [--size 256x176] [--seed 0]
+        [--workers N]
 
-ROOT/synthetic.json keeps the arguments: from them `pair_flow` derives the true flow of any pair of the set. A second
-run with the same arguments keeps the images that are there and draws the rest.
+Every tenth person is held out for the test pairs, whatever the number of people: with the same seed, those that one set
+trains on are in no other set's test pairs. ROOT/synthetic.json keeps the arguments: from them `pair_flow` derives the
+true flow of any pair of the set. A second run with the same arguments keeps the images that are there and draws the
+rest.
 """
 
 import itertools
@@ -36,7 +39,8 @@ VIEWS = (  # Number and view of an image's name, in the order in which poses are
     (5, "side"), (6, "front"), (8, "back"), (9, "full"),
 )  # fmt: skip
 TORSO_JOINTS = [2, 5, 8, 11]  # Shoulders and hips: an image that lacks one takes part in no pair.
-TEST_SHARE = 0.1
+HELD_OUT = 10  # One person in so many.
+PRESETS = {"demo": {"identities": 120, "poses": 5}, "full": {"identities": 1000, "poses": 5}}
 RECORD = "synthetic.json"
 
 __all__ = ["draw", "generate", "identity", "keypoints", "pair_flow", "poses_of", "scene", "true_flow"]
@@ -97,7 +101,7 @@ def _place(record, root, name):
     return index, names.index(name)
 
 
-def generate(root, identities=120, poses=5, size=(256, 176), seed=0, workers=None):
+def generate(root, identities, poses=5, size=(256, 176), seed=0, workers=None):
     """Write the set under `root`. Its bytes follow from the arguments, not from `workers` or earlier, broken runs."""
     root = Path(root)
     arguments = {"identities": identities, "poses": poses, "size": list(size), "seed": seed}
@@ -160,8 +164,9 @@ def _write_pairs(root, identities, poses, seed, present):
         names = list(itertools.compress(image_names(seed, index, poses), flags))
         if len(names) > 1:
             groups[index] = names
-    held_out = max(1, round(identities * TEST_SHARE)) if len(groups) > 1 else 0
-    test = set(np.random.default_rng([seed]).permutation(list(groups))[:held_out].tolist())
+    test = {index for index in groups if index % HELD_OUT == HELD_OUT - 1}
+    if not test and len(groups) > 1:
+        test = {max(groups)}  # Of a set too small to be comparable with others.
     lines = {"train": [], "test": []}
     for index, names in groups.items():
         if index in test:
@@ -172,18 +177,26 @@ def _write_pairs(root, identities, poses, seed, present):
         _write_text(root / f"{split}_pairs.txt", "".join(f"{row}\n" for row in rows))
 
 
+def _described(preset):
+    return "{}: {identities} people in {poses} poses".format(preset, **PRESETS[preset])
+
+
 @command
 def main(arguments=None):
     """Run the command line."""
     parser = Parser(__doc__)
     parser.add_argument("--out", required=True, help="folder to write")
-    parser.add_argument("--identities", type=whole("--identities", 1, 10**6), default=120, help="number of people")
-    parser.add_argument("--poses", type=whole("--poses", 2, len(VIEWS)), default=5, help="images of each")
+    parser.add_argument("--preset", choices=PRESETS, default="demo", help="; ".join(map(_described, PRESETS)))
+    parser.add_argument(
+        "--identities", type=whole("--identities", 1, 10**6), help="number of people, else the preset's"
+    )
+    parser.add_argument("--poses", type=whole("--poses", 2, len(VIEWS)), help="images of each, else the preset's")
     parser.add_argument("--size", type=size("--size", 16), default=(256, 176), help="height x width (default: 256x176)")
     parser.add_argument("--seed", type=whole("--seed", 0, 2**32 - 1), default=0, help="another seed draws other people")
     parser.add_argument("--workers", type=whole("--workers", 1), default=os.cpu_count() or 1, help="processes")
     flags = parser.parse_args(arguments)
-    generate(flags.out, flags.identities, flags.poses, flags.size, flags.seed, flags.workers)
+    given = {name: value for name in ("identities", "poses") if (value := getattr(flags, name)) is not None}
+    generate(flags.out, **PRESETS[flags.preset] | given, size=flags.size, seed=flags.seed, workers=flags.workers)
 
 
 if __name__ == "__main__":

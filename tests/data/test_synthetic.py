@@ -1,6 +1,7 @@
 """The drawn demo set: exact flow, keypoints on the person, the DeepFashion layout, and the same bytes every time."""
 
 import itertools
+import json
 import os
 import re
 import signal
@@ -261,3 +262,27 @@ def test_people_with_fewer_than_two_complete_images_are_left_out(tmp_path):
     synthetic._write_pairs(tmp_path, 4, 2, 0, list(itertools.chain(*complete)))
     named = [re.search(r"id_(\d+)", (tmp_path / f"{split}_pairs.txt").read_text())[1] for split in ("train", "test")]
     assert sorted(named) == ["00000001", "00000004"]
+
+
+def people_in(path):
+    return {int(number) for number in re.findall(r"id_(\d+)", path.read_text())}
+
+
+def test_people_held_out_of_a_set_are_held_out_of_larger_ones(tmp_path):
+    for count in (12, 35):
+        (tmp_path / str(count)).mkdir()
+        synthetic._write_pairs(tmp_path / str(count), count, 2, 0, [True] * 2 * count)
+    assert people_in(tmp_path / "12" / "test_pairs.txt") == {10}
+    assert people_in(tmp_path / "35" / "test_pairs.txt") == {10, 20, 30}
+    assert people_in(tmp_path / "35" / "train_pairs.txt") == set(range(1, 36)) - {10, 20, 30}
+
+
+@pytest.mark.parametrize(
+    ("flags", "people", "poses"),
+    [([], 120, 5), (["--preset=full"], 1000, 5), (["--preset=full", "--identities=3", "--poses=2"], 3, 2)],
+)
+def test_presets_name_numbers_that_flags_override(flags, people, poses, tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic, "_draw_one", lambda *_: True)
+    synthetic.main([f"--out={tmp_path}", "--workers=1", *flags])
+    record = json.loads((tmp_path / "synthetic.json").read_text())
+    assert (record["identities"], record["poses"]) == (people, poses)

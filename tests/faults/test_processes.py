@@ -13,7 +13,7 @@ from tests.processes import run, torchrun
 
 
 def test_two_processes_then_one_then_two_see_what_two_see(variant, write_experiment, figure):
-    settings = {"steps": 9, "batch_size": 2, "learning_rate": 1e-4, "checkpoint_every": 3}
+    settings = {"steps": 9, "batch_size": 2, "learning_rate": 1e-4, "checkpoint_every": 3, "keep_last": 3}
     whole, exact, passes = (variant(name, **settings) for name in ("whole", "exact", "passes"))
     torchrun(2, "train.py", write_experiment(whole))
     expected = {step: loss for step, loss in losses(whole.training.output).items() if step > 3}
