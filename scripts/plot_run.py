@@ -42,10 +42,15 @@ def main(arguments=None):
     parser.add_argument("--run", required=True, help="a run folder, such as runs/demo_64")
     parser.add_argument("--out", required=True, help="PNG file to write")
     args = parser.parse_args(arguments)
-    figure = draw(scalars(Path(args.run) / TENSORBOARD_FOLDER))
-    write_whole(Path(args.out), lambda file: figure.savefig(file, format="png", dpi=110))
-    pyplot.close(figure)
+    write(args.run, args.out)
     print(f"Wrote {args.out}.")
+
+
+def write(run, path):
+    """The PNG file of a run folder's curves."""
+    figure = draw(scalars(Path(run) / TENSORBOARD_FOLDER))
+    write_whole(Path(path), lambda file: figure.savefig(file, format="png", dpi=110))
+    pyplot.close(figure)
 
 
 def scalars(folder):

@@ -16,6 +16,7 @@ from tests.tiny import tiny_model_config
 
 torch.set_num_threads(1)  # Networks this small run faster on one, and tests run side by side.
 
+LONGEST = ("tests/faults", "tests/models/test_golden", "tests/test_", "tests/diffusion/test_trainer")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -57,6 +58,11 @@ def _seeded():
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="how often the kill tests kill (default: 2)")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that none is left over for one process when the others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_terminal_summary(terminalreporter):
