@@ -21,6 +21,9 @@ SETTINGS = (
     "data.augment=false",
     "training.steps=1800",
     "training.decay_steps=1200",
+    "training.warmup_steps=50",
+    "training.ema_decay=0.98",
+    "training.precision=no",
     "sampling.guidance=1",
 )
 

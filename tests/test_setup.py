@@ -136,16 +136,13 @@ def test_training_takes_a_configuration_and_overrides(machine, arguments, expect
     assert machine.run("scripts/train.sh", *arguments).stdout.strip() == expected
 
 
-def test_inference_without_flags_takes_the_demo_weights_it_finds(machine):
-    result = machine.run("scripts/inference.sh")
-    assert result.returncode == 2
-    assert "scripts/demo.sh" in result.stderr
-    for folder in ("datasets/demo", "runs/demo_64"):
-        (machine.repository / folder).mkdir(parents=True)
-    command = "test.py --checkpoint {} --data datasets/demo --out outputs/inference"
-    assert machine.run("scripts/inference.sh").stdout.strip() == command.format("runs/demo_64")
-    (machine.repository / "checkpoints/demo").mkdir(parents=True)
-    assert machine.run("scripts/inference.sh").stdout.strip() == command.format("checkpoints/demo")
+def test_inference_without_flags_draws_the_demo_pairs_with_the_demo_weights(machine):
+    drawing = "test.py --checkpoint checkpoints/demo --data datasets/demo --out outputs/inference"
+    people = "data/synthetic.py --preset demo --out datasets/demo"
+    assert machine.run("scripts/inference.sh").stdout.splitlines() == [people, drawing]
+    (machine.repository / "datasets/demo").mkdir(parents=True)
+    (machine.repository / "datasets/demo/test_pairs.txt").touch()
+    assert machine.run("scripts/inference.sh").stdout.splitlines() == [drawing]
 
 
 def test_inference_and_evaluation_hand_their_flags_on(machine):
