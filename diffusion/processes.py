@@ -1,6 +1,7 @@
 """The processes of a run: one, or several that share its batches and, where it is sharded, its model."""
 
 import contextlib
+import warnings
 
 import torch
 import torch.distributed as dist
@@ -54,6 +55,8 @@ class Processes:
 
     def prepare(self, model, optimizer):
         """A placed model and its optimizer as training calls them."""
+        # DDP says so of 1 x 1 kernels, whose strides may be written in two ways, once per process.
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         if not self.sharded:
             return self.accelerator.prepare(model, optimizer)
         return model, self.accelerator.prepare(optimizer)
