@@ -2,7 +2,7 @@
 
     python benchmarks/ablation.py --out outputs/ablation [--steps 1200] [--seeds 3] [--parallel 2]
 
-All of them by config/demo_64.yaml on the same drawn people, for the same number of steps, with the same seeds; then the
+All of them by config/demo_64.yaml, but for so short a run, on the same drawn people, with the same seeds; then the
 pictures of held-out people are scored, and flows compared with the true ones. Prints a table and leaves ablation.json
 in the output folder. The same command goes on with what is there. On two cores 720 steps take one to two hours.
 """
@@ -73,7 +73,8 @@ def train_and_draw(out, threads, steps, people, variant, seed):
     settings = (
         f"data.root={people[1]}", f"data.lmdb={out / 'lmdb'}", f"training.output={folder / 'run'}",
         f"training.seed={seed}", f"training.steps={steps}", f"training.decay_steps={steps * 7 // 12}",
-        f"training.picture_every={steps}",
+        f"training.picture_every={steps}", "training.precision=no", "training.warmup_steps=50",
+        "training.ema_decay=0.98",
     )  # fmt: skip
     model = ("--checkpoint", folder / "run", *people, "--seed", seed)
     run(folder, threads, "train.py", "config/demo_64.yaml", *settings, *VARIANTS[variant])
