@@ -1,6 +1,6 @@
 """Draw the test pairs: each source's person in its target's pose.
 
-    python test.py --checkpoint runs/demo_64 --data datasets/demo --out outputs/demo/generated
+    python test.py --checkpoint checkpoints/demo --data datasets/demo --out outputs/inference
 
 Files that are already there are skipped, so the same command finishes what was broken off. `torchrun` shares the work
 among processes. A picture depends on the weights, the pair and the seed alone.

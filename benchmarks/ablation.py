@@ -2,9 +2,10 @@
 
     python benchmarks/ablation.py --out outputs/ablation [--steps 1200] [--seeds 3] [--parallel 2]
 
-All of them by config/demo_64.yaml, but for so short a run, on the same drawn people, with the same seeds; then the
-pictures of held-out people are scored, and flows compared with the true ones. Prints a table and leaves ablation.json
-in the output folder. The same command goes on with what is there. On two cores 720 steps take one to two hours.
+All of them are networks of config/demo_64.yaml, trained with settings for a short run on the same drawn people, for the
+same number of steps, with the same seeds; then pictures of held-out people are scored, and flows compared with the true
+ones. Prints a table and leaves ablation.json in the output folder. The same command goes on with what is there. On two
+cores 720 steps take one to two hours.
 """
 
 import json

@@ -91,7 +91,7 @@ def decode_unchecked(store, name):
 
 
 def enlarged(image, keypoints, random):
-    """What data.dataset.vary does, by Pillow: an image."""
+    """What data.dataset.vary does, by Pillow: an image in place of levels, and keypoints."""
     width, height = image.size
     scale = 1 + random.uniform(0, LARGEST_SCALE)
     size = (int(height * scale), int(width * scale))

@@ -1,6 +1,6 @@
 """How near each sampler comes to the converged picture, by the number of network calls.
 
-    python benchmarks/solvers.py --checkpoint runs/demo_64 --data datasets/demo [--pairs 12] [--json]
+    python benchmarks/solvers.py --checkpoint checkpoints/demo --data datasets/demo [--pairs 12] [--json]
 
 The converged pictures are DDIM's with 1,000 steps. Every sampler begins with the same noise; a number is the root mean
 square distance of its pictures to those, in units of a picture's range of [-1, 1], not clipped. A call is one guided

@@ -115,7 +115,7 @@ def _plain(image, keypoints):
 def vary(image, keypoints, random):
     """A crop of the slightly enlarged RGB image, as large as the image, and keypoints from the annotation frame to it.
 
-    The crop is uint8 (3, H, W), within two levels of Pillow's bicubic: torch does the same in a quarter of the time.
+    The crop is uint8 (3, H, W), within two levels of Pillow's bicubic: torch does the same in a third of the time.
     """
     width, height = image.size
     scale = 1 + random.uniform(0, LARGEST_SCALE)

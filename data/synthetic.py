@@ -3,10 +3,10 @@
     python data/synthetic.py --out ROOT [--preset demo|full] [--identities N] [--poses N] [--size 256x176] [--seed 0]
         [--workers N]
 
-Every tenth person is held out for the test pairs, whatever the number of people: with the same seed, those that one set
-trains on are in no other set's test pairs. ROOT/synthetic.json keeps the arguments: from them `pair_flow` derives the
-true flow of any pair of the set. A second run with the same arguments keeps the images that are there and draws the
-rest.
+Every tenth person is held out for the test pairs; where that is nobody, the last one. So whom a set of ten people or
+more holds out is held out of larger ones too, if the seed is the same. ROOT/synthetic.json keeps the arguments: from
+them `pair_flow` derives the true flow of any pair of the set. A second run with the same arguments keeps the images
+that are there and draws the rest.
 """
 
 import itertools

@@ -55,9 +55,9 @@ class Processes:
 
     def prepare(self, model, optimizer):
         """A placed model and its optimizer as training calls them."""
-        # DDP says so of 1 x 1 kernels, whose strides may be written in two ways, once per process.
-        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         if not self.sharded:
+            # DDP says so, once per process, of 1 x 1 kernels, whose strides may be written in two ways.
+            warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
             return self.accelerator.prepare(model, optimizer)
         return model, self.accelerator.prepare(optimizer)
 

@@ -22,8 +22,7 @@ echo "   done in $SECONDS s"
 
 stage "Draw made-up people -> datasets/demo" \
     "$PYTHON" data/synthetic.py --preset demo --out datasets/demo
-# Pictures that are older than the weights are those of other ones.
-[ outputs/demo/generated/settings.json -nt checkpoints/demo/model.safetensors ] || rm -rf outputs/demo/generated
+drop_stale outputs/demo/generated checkpoints/demo/model.safetensors
 stage "Put those that the weights never saw into other poses -> outputs/demo/generated" \
     "$PYTHON" test.py --checkpoint checkpoints/demo --data datasets/demo --out outputs/demo/generated
 stage "Score the pictures against the true ones -> outputs/demo/scores" \
@@ -36,6 +35,7 @@ stage "Pack images for training -> datasets/demo_lmdb" \
     "$PYTHON" data/prepare_data.py --root datasets/demo --out datasets/demo_lmdb --size 64x64
 stage "Train a model of the same kind for a few steps -> runs/demo" \
     bash scripts/train.sh config/demo_64.yaml data.root=datasets/demo data.lmdb=datasets/demo_lmdb \
-    training.output=runs/demo training.steps=12 training.log_every=3 training.picture_every=12 training.precision=no
+    training.output=runs/demo training.steps=12 training.warmup_steps=4 training.decay_steps=4 \
+    training.log_every=3 training.picture_every=12 training.precision=no
 
 echo "== The demo took $SECONDS s. Look at outputs/demo/grid.png"

@@ -1,6 +1,6 @@
 """Lay generated pictures out beside what they were made from: source, skeleton, target, generated, flow, mask.
 
-    python scripts/grid.py --checkpoint runs/demo_64 --data datasets/demo --generated outputs/demo/generated \
+    python scripts/grid.py --checkpoint checkpoints/demo --data datasets/demo --generated outputs/demo/generated \
         --out grid.png
 """
 

@@ -21,17 +21,22 @@ matplotlib.use("Agg")  # Needs no screen.
 
 from matplotlib import pyplot
 
-PANELS = {  # Title -> tag of each curve -> its name.
-    "Error of the predicted noise": {"mse": "mean"},
-    "The same, by quarter of the times t": {
-        "mse_t000_249": "t < 250",
-        "mse_t250_499": "t < 500",
-        "mse_t500_749": "t < 750",
-        "mse_t750_999": "t < 1000",
-    },
-    "Sampling correctness of the flow": {"correctness": ""},
-    "Learning rate": {"learning_rate": ""},
-}
+LOG, LINEAR = "log", "linear"
+PANELS = (  # Title, scale, tag of each curve -> its name.
+    ("Error of the predicted noise", LOG, {"mse": ""}),
+    (
+        "The same, by quarter of the times t",
+        LOG,
+        {
+            "mse_t000_249": "t < 250",
+            "mse_t250_499": "t < 500",
+            "mse_t500_749": "t < 750",
+            "mse_t750_999": "t < 1000",
+        },
+    ),
+    ("Sampling correctness of the flow", LINEAR, {"correctness": ""}),
+    ("Learning rate", LINEAR, {"learning_rate": ""}),
+)
 SMOOTHED = 20  # Running means go over one in so many reports.
 
 
@@ -42,47 +47,46 @@ def main(arguments=None):
     parser.add_argument("--run", required=True, help="a run folder, such as runs/demo_64")
     parser.add_argument("--out", required=True, help="PNG file to write")
     args = parser.parse_args(arguments)
-    write(args.run, args.out)
+    folder = Path(args.run) / TENSORBOARD_FOLDER
+    curves = scalars(folder)
+    if not curves:
+        raise InputError(f"{folder}: expected the TensorBoard files of a training run, found no curves of one there")
+    write(curves, args.out)
     print(f"Wrote {args.out}.")
 
 
-def write(run, path):
-    """The PNG file of a run folder's curves."""
-    figure = draw(scalars(Path(run) / TENSORBOARD_FOLDER))
+def scalars(folder):
+    """Tag -> (steps, values), arrays, of the PANELS' curves in the TensorBoard files of a folder; empty for none."""
+    if not folder.is_dir():
+        return {}
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    there, found = events.Tags()["scalars"], {}
+    for tag in (tag for *_, tags in PANELS for tag in tags if tag in there):
+        found[tag] = np.array([(event.step, event.value) for event in events.Scalars(tag)]).T
+    return found
+
+
+def write(curves, path):
+    """Write the PNG file of some scalars."""
+    figure = draw(curves)
     write_whole(Path(path), lambda file: figure.savefig(file, format="png", dpi=110))
     pyplot.close(figure)
 
 
-def scalars(folder):
-    """Tag -> (steps, values), arrays, of all that TensorBoard files in a folder hold. Raises InputError for none."""
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
-    if folder.is_dir():
-        events.Reload()
-    tags = events.Tags().get("scalars", []) if folder.is_dir() else []
-    if not tags:
-        raise InputError(f"{folder}: expected the TensorBoard files of a training run, found no curves there")
-    found = {}
-    for tag in tags:
-        steps, values = np.array([(event.step, event.value) for event in events.Scalars(tag)]).T
-        found[tag] = steps, values
-    return found
-
-
 def draw(curves):
     """A figure of the PANELS that there are curves for."""
-    panels = {title: {tag: name for tag, name in tags.items() if tag in curves} for title, tags in PANELS.items()}
-    panels = {title: tags for title, tags in panels.items() if tags}
+    panels = [panel for panel in PANELS if curves.keys() & panel[2].keys()]
     figure, axes = pyplot.subplots(2, 2, figsize=(10, 6), layout="constrained")
-    for axis, (title, tags) in zip(axes.flat, panels.items(), strict=False):
-        for tag, name in tags.items():
+    for axis, (title, scale, tags) in zip(axes.flat, panels, strict=False):
+        for tag in (tag for tag in tags if tag in curves):
             steps, values = curves[tag]
             (line,) = axis.plot(steps, values, alpha=0.25, linewidth=1)
-            axis.plot(*running_mean(steps, values), color=line.get_color(), linewidth=1.8, label=name)
+            axis.plot(*running_mean(steps, values), color=line.get_color(), linewidth=1.8, label=tags[tag])
         axis.set_title(title, fontsize=11)
         axis.set_xlabel("step", fontsize=9)
         axis.grid(alpha=0.3)
-        if title.startswith(("Error", "The same")):
-            axis.set_yscale("log")
+        axis.set_yscale(scale)
+        if scale == LOG:
             axis.yaxis.set_major_formatter("{x:g}")
             axis.yaxis.set_minor_formatter("{x:g}")
             axis.tick_params(axis="y", which="both", labelsize=8)

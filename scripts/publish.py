@@ -1,9 +1,10 @@
 """Make of a checkpoint a folder to hand on: weights in half the bytes, configuration, card, and the run's curves.
 
-    python scripts/publish.py --checkpoint runs/demo_64 --out checkpoints/demo
+    python scripts/publish.py --checkpoint runs/demo_64 --out checkpoints/mine
 
 Weights become float16, but for those that would not be finite; whoever loads them computes in float32 as before. Of a
-run folder, the newest checkpoint is taken, and curve.png and metrics.jsonl come along.
+run folder the newest checkpoint is taken, and curve.png and metrics.jsonl come along. The card is copied, to be edited:
+how well the model does is for you to say.
 """
 
 import shutil
@@ -11,7 +12,6 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -20,7 +20,8 @@ from config.flags import Parser
 from data.files import whole_folder
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.report import METRICS_FILE, TENSORBOARD_FOLDER
-from models.pretrained import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, save_tensors
+from models.pose_transfer import PoseTransferModel
+from models.pretrained import CARD_FILE, WEIGHTS_FILE, save_tensors
 from scripts import plot_run
 
 
@@ -36,13 +37,16 @@ def main(arguments=None):
         raise InputError(f"--checkpoint {checkpoint}: expected a folder; scripts/convert_checkpoint.py makes one of it")
     if out.exists():
         raise InputError(f"--out {out}: is there already; name another one")
+    model, curves = PoseTransferModel.from_pretrained(checkpoint), plot_run.scalars(run / TENSORBOARD_FOLDER)
     with whole_folder(out) as folder:
-        for name in (CONFIG_FILE, CARD_FILE):
-            shutil.copyfile(checkpoint / name, folder / name)
-        save_tensors(halved(load_file(checkpoint / WEIGHTS_FILE)), folder / WEIGHTS_FILE)
-        if (run / TENSORBOARD_FOLDER).is_dir():
+        if (checkpoint / CARD_FILE).is_file():
+            shutil.copyfile(checkpoint / CARD_FILE, folder / CARD_FILE)
+        model.describe(folder)
+        save_tensors(halved(model.state_dict()), folder / WEIGHTS_FILE)
+        if curves:
+            plot_run.write(curves, folder / "curve.png")
+        if (run / METRICS_FILE).is_file():
             shutil.copyfile(run / METRICS_FILE, folder / METRICS_FILE)
-            plot_run.write(run, folder / "curve.png")
     print(f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}")
 
 

@@ -61,7 +61,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    """The longest files first, so that none is left over for one process when the others are done."""
+    """The folders of the longest files first: none is left over for one process when the others are done."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 

@@ -3,7 +3,6 @@ import pytest
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from config.errors import InputError
 from diffusion.report import TENSORBOARD_FOLDER
 from scripts import plot_run
 
@@ -19,6 +18,7 @@ def run(tmp_path):
 
 def test_curves_are_those_of_the_run(run):
     curves = plot_run.scalars(run / TENSORBOARD_FOLDER)
+    assert curves.keys() == {"mse"}
     np.testing.assert_array_equal(curves["mse"][0], np.arange(1, 101))
     np.testing.assert_allclose(curves["mse"][1], 1 / np.arange(1, 101), rtol=1e-6)
     (panel,) = (axis for axis in plot_run.draw(curves).axes if axis.get_visible())
@@ -33,8 +33,21 @@ def test_a_picture_is_written(run, tmp_path):
     assert Image.open(tmp_path / "curve.png").size == (1100, 660)
 
 
-def test_a_folder_without_curves_is_named(tmp_path):
-    with pytest.raises(InputError, match=rf"^{tmp_path}: expected the TensorBoard files"):
-        plot_run.scalars(tmp_path)
-    with pytest.raises(InputError, match=rf"^{tmp_path}/nothing: expected the TensorBoard files"):
-        plot_run.scalars(tmp_path / "nothing")
+def test_a_run_that_was_resumed_has_one_curve(run):
+    with SummaryWriter(run / TENSORBOARD_FOLDER, purge_step=51, filename_suffix=".later") as writer:
+        for step in range(51, 121):
+            writer.add_scalar("mse", 7, step)
+    steps, values = plot_run.scalars(run / TENSORBOARD_FOLDER)["mse"]
+    np.testing.assert_array_equal(steps, np.arange(1, 121))
+    np.testing.assert_allclose(values, [*(1 / np.arange(1, 51)), *[7] * 70], rtol=1e-6)
+
+
+def test_a_run_without_curves_is_named(tmp_path, capsys):
+    with SummaryWriter(tmp_path / TENSORBOARD_FOLDER) as writer:
+        writer.add_scalar("unknown", 1, 1)
+    for folder in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(SystemExit) as end:
+            plot_run.main([f"--run={folder}", f"--out={tmp_path / 'curve.png'}"])
+        assert end.value.code == 2
+        assert capsys.readouterr().err.startswith(f"error: {folder}/tensorboard: expected the TensorBoard files")
+    assert not (tmp_path / "curve.png").exists()

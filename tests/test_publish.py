@@ -1,7 +1,10 @@
+import shutil
+
 import pytest
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from data.files import write_sums
 from diffusion.report import METRICS_FILE, TENSORBOARD_FOLDER
 from models.pose_transfer import PoseTransferModel
 from scripts import publish
@@ -16,8 +19,13 @@ def model():
 
 @pytest.fixture
 def run(tmp_path, model):
+    """A run folder with two checkpoints, of which `model` is the newer."""
     folder = tmp_path / "run"
-    model.save_pretrained(folder)
+    for step, kept in ((10, shaken(tiny_model_config())), (20, model)):
+        checkpoint = folder / "checkpoints" / f"step_{step:08d}"
+        checkpoint.mkdir(parents=True)
+        kept.save_pretrained(checkpoint)
+        write_sums(checkpoint)
     (folder / METRICS_FILE).write_text('{"step": 1}\n')
     with SummaryWriter(folder / TENSORBOARD_FOLDER) as writer:
         writer.add_scalar("mse", 1, 1)
@@ -28,7 +36,8 @@ def test_a_published_checkpoint_is_small_and_the_same_but_for_rounding(run, tmp_
     publish.main([f"--checkpoint={run}", f"--out={tmp_path / 'out'}"])
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"config.yaml", "model.safetensors", "README.md", "curve.png", METRICS_FILE}
-    sizes = [(folder / "model.safetensors").stat().st_size for folder in (tmp_path / "out", run)]
+    files = tmp_path / "out/model.safetensors", run / "checkpoints/step_00000020/model.safetensors"
+    sizes = [file.stat().st_size for file in files]
     assert sizes[0] < 0.6 * sizes[1]
     for name, value in PoseTransferModel.from_pretrained(tmp_path / "out").state_dict().items():
         expected = model.state_dict()[name]
@@ -45,9 +54,36 @@ def test_values_beyond_float16_stay_as_they_are():
     assert all(torch.equal(kept[name].to(value.dtype), value) for name, value in weights.items())
 
 
-def test_nothing_is_written_over(run, tmp_path, capsys):
-    (tmp_path / "out").mkdir()
+def refusal(capsys, *flags):
     with pytest.raises(SystemExit) as end:
-        publish.main([f"--checkpoint={run}", f"--out={tmp_path / 'out'}"])
+        publish.main(flags)
     assert end.value.code == 2
-    assert capsys.readouterr().err.startswith(f"error: --out {tmp_path / 'out'}: is there already")
+    return capsys.readouterr().err
+
+
+def test_what_cannot_be_published_is_named(run, tmp_path, capsys):
+    out = tmp_path / "out"
+    weights = run / "checkpoints/step_00000020/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    broken = tmp_path / "broken"
+    shutil.copytree(weights.parent, broken)
+    assert refusal(capsys, f"--checkpoint={broken}", f"--out={out}").startswith(
+        f"error: {broken}/model.safetensors: not"
+    )
+    assert not out.exists()
+    out.mkdir()
+    assert refusal(capsys, f"--checkpoint={run}", f"--out={out}").startswith(f"error: --out {out}: is there already")
+    file = tmp_path / "release.pt"
+    file.touch()
+    assert refusal(capsys, f"--checkpoint={file}", "--out=new").startswith(
+        f"error: --checkpoint {file}: expected a fold"
+    )
+
+
+def test_a_bare_checkpoint_folder_is_enough(run, tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("config.yaml", "model.safetensors"):
+        shutil.copy(run / "checkpoints/step_00000020" / name, bare)
+    publish.main([f"--checkpoint={bare}", f"--out={tmp_path / 'out'}"])
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"config.yaml", "model.safetensors", "README.md"}

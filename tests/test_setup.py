@@ -1,5 +1,7 @@
 """setup.sh and the scripts, run on a copy of the shell files with an interpreter that only writes down pip's work."""
 
+import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -143,6 +145,21 @@ def test_inference_without_flags_draws_the_demo_pairs_with_the_demo_weights(mach
     (machine.repository / "datasets/demo").mkdir(parents=True)
     (machine.repository / "datasets/demo/test_pairs.txt").touch()
     assert machine.run("scripts/inference.sh").stdout.splitlines() == [drawing]
+
+
+def test_inference_without_flags_removes_pictures_of_other_weights_only(machine):
+    weights = machine.repository / "checkpoints/demo/model.safetensors"
+    settings = machine.repository / "outputs/inference/settings.json"
+    for file in (weights, settings):
+        file.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    for digest, stays in (
+        (hashlib.sha256(b"weights").hexdigest(), True),
+        (hashlib.sha256(b"others").hexdigest(), False),
+    ):
+        settings.write_text(json.dumps({"weights": digest}))
+        assert machine.run("scripts/inference.sh").returncode == 0
+        assert settings.exists() is stays
 
 
 def test_inference_and_evaluation_hand_their_flags_on(machine):
