@@ -48,8 +48,9 @@ class DataConfig:
 
 @dataclass
 class LossConfig:
-    """The flow losses, beside the diffusion loss."""
+    """The diffusion loss, and the flow losses beside it."""
 
+    min_snr: float = 0.0  # Weighs the noise's error by 1 / SNR, up to 1 / this; 0: alike at all times, as in the paper.
     features: str = "vgg19"  # What sampling correctness compares: vgg19, or pixels (needs no weights).
     vgg19_weights: str = ""  # torchvision's vgg19-dcbb9e9d.pth; empty: looked for in torch's cache.
     correctness_weight: float = 1.0  # Sampling correctness.

@@ -81,6 +81,14 @@ class GaussianDiffusion(nn.Module):
         nll = -discretized_log_likelihood(x_0, mean, log_variance / 2).mean(dim=(1, 2, 3))
         return mse, torch.where(t == 0, nll, kl) / math.log(2)
 
+    def min_snr_weight(self, t, gamma):
+        """Weights (B,) of the noise's errors: min(SNR, gamma) / (SNR gamma), with SNR = alpha_bar / (1 - alpha_bar).
+
+        Where SNR is above gamma, they make it x_0's error; below, where x_0 cannot be known, they stay at 1 / gamma.
+        Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", up to the factor.
+        """
+        return self.x_0_from_noise[t].square().clamp(max=1 / gamma).float()
+
 
 def normal_kl(mean1, log_variance1, mean2, log_variance2):
     """KL divergence of two normal distributions, element by element, in nats."""

@@ -45,7 +45,8 @@ class TrainingLoss:
         prediction, condition = model(x_t, t, batch["source_image"], batch["source_pose"], batch["target_pose"], keep)
         mse, vb = self.diffusion.losses(prediction.float(), x_0, x_t, t, noise)  # (2N,), (2N,)
         parts = {"mse": mse.mean(), "vb": vb.mean()}
-        total = mse.mean() + vb.mean()
+        weight = self.diffusion.min_snr_weight(t, self.weights.min_snr) if self.weights.min_snr else 1
+        total = (weight * mse).mean() + vb.mean()
         if self.flow_loss:
             correctness, affine = self.flow_loss(condition.flows, batch["source_image"], batch["target_image"])
             total = total + self.weights.correctness_weight * correctness + self.weights.affine_weight * affine
