@@ -75,7 +75,7 @@ def train_and_draw(out, threads, steps, people, variant, seed):
         f"data.root={people[1]}", f"data.lmdb={out / 'lmdb'}", f"training.output={folder / 'run'}",
         f"training.seed={seed}", f"training.steps={steps}", f"training.decay_steps={steps * 7 // 12}",
         f"training.picture_every={steps}", "training.precision=no", "training.warmup_steps=50",
-        "training.ema_decay=0.98",
+        "training.ema_decay=0.98", "loss.min_snr=0",
     )  # fmt: skip
     model = ("--checkpoint", folder / "run", *people, "--seed", seed)
     run(folder, threads, "train.py", "config/demo_64.yaml", *settings, *VARIANTS[variant])

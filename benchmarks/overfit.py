@@ -24,6 +24,7 @@ SETTINGS = (
     "training.warmup_steps=50",
     "training.ema_decay=0.98",
     "training.precision=no",
+    "loss.min_snr=0",
     "sampling.guidance=1",
 )
 

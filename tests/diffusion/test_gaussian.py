@@ -84,6 +84,17 @@ def test_a_perfect_prediction_has_no_divergence(diffusion):
     assert vb.abs().item() < 1e-5
 
 
+def test_min_snr_weights_make_it_the_error_of_x_0_where_that_can_be_known(diffusion):
+    t = torch.tensor([0, 50, 300, 500, 900, 999])
+    x_t, noise, predicted = torch.randn(3, 6, 3, 4, 4)
+    error = (noise - predicted).square().mean(dim=(1, 2, 3))
+    images = [diffusion.predict_x_0(x_t, t, each) for each in (noise, predicted)]
+    of_x_0 = (images[0] - images[1]).square().mean(dim=(1, 2, 3))
+    weighted = diffusion.min_snr_weight(t, 0.1) * error
+    torch.testing.assert_close(weighted[:3], of_x_0[:3], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(weighted[3:], 10 * error[3:])
+
+
 def test_divergence_equals_torchs():
     means, log_variances = torch.randn(2, 50), torch.randn(2, 50)
     first, second = (torch.distributions.Normal(means[i], (log_variances[i] / 2).exp()) for i in (0, 1))

@@ -1,0 +1,43 @@
+import copy
+
+import pytest
+import torch
+
+from config.schema import Config, LossConfig
+from diffusion.training_loss import TrainingLoss
+from tests.tiny import tiny_model_config
+
+
+@pytest.fixture
+def config():
+    model = tiny_model_config(flow=False, self_calibration=False)
+    return Config(model=model, loss=LossConfig(features="pixels"))
+
+
+def measured(config, batch):
+    """Of a model that predicts no noise at all: name -> value."""
+
+    def model(x_t, *_):
+        return torch.cat([torch.zeros_like(x_t), torch.zeros_like(x_t)], dim=1), None
+
+    losses = TrainingLoss(config, torch.device("cpu"))(model, batch)
+    return {name: float(total / count) for name, (total, count) in losses.measured.items()}
+
+
+def test_errors_are_weighed_by_min_snr_on_request(config):
+    images = torch.rand(2, 3, 32, 32) * 2 - 1
+    batch = {"source_image": images, "target_image": images.flip(0), "source_pose": torch.rand(2, 20, 32, 32),
+             "target_pose": torch.rand(2, 20, 32, 32), "position": torch.arange(2)}  # fmt: skip
+    weighed = copy.deepcopy(config)
+    weighed.loss.min_snr = 0.1
+    plain, other = measured(config, batch), measured(weighed, batch)
+    assert plain["loss"] == pytest.approx(plain["mse"] + plain["vb"], rel=1e-5)
+    assert other["mse"] == plain["mse"]
+    assert other["vb"] == plain["vb"]
+
+    loss = TrainingLoss(weighed, torch.device("cpu"))
+    t, noise, _ = loss.draw_noise(batch["position"], (3, 32, 32))
+    weight = ((1 - loss.diffusion.sqrt_alpha_bar[t] ** 2) / loss.diffusion.sqrt_alpha_bar[t] ** 2).clamp(max=10)
+    expected = (weight * noise.square().mean(dim=(1, 2, 3))).mean() + plain["vb"]
+    assert other["loss"] == pytest.approx(float(expected), rel=1e-4)
+    assert other["loss"] != pytest.approx(plain["loss"], rel=0.1)
