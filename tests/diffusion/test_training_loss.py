@@ -36,7 +36,7 @@ def test_errors_are_weighed_by_min_snr_on_request(config):
     assert other["vb"] == plain["vb"]
 
     loss = TrainingLoss(weighed, torch.device("cpu"))
-    t, noise, _ = loss.draw_noise(batch["position"], (3, 32, 32))
+    t, noise, _ = loss.draw_noise(batch["position"].repeat(2), (3, 32, 32))  # Both directions.
     weight = ((1 - loss.diffusion.sqrt_alpha_bar[t] ** 2) / loss.diffusion.sqrt_alpha_bar[t] ** 2).clamp(max=10)
     expected = (weight * noise.square().mean(dim=(1, 2, 3))).mean() + plain["vb"]
     assert other["loss"] == pytest.approx(float(expected), rel=1e-4)
