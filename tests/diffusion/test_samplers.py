@@ -1,9 +1,12 @@
+import numpy as np
 import pytest
 import torch
 
 from config.checks import SAMPLERS
 from diffusion.gaussian import GaussianDiffusion
 from diffusion.samplers import derived_seed, guided, image_generators, initial_noise, make_scheduler, sample
+from tests.models.test_pose_transfer import batch, shaken
+from tests.tiny import tiny_model_config
 
 DIFFUSION = GaussianDiffusion()
 MEAN, SPREAD = 0.4, 0.3
@@ -125,3 +128,29 @@ def test_derived_seeds_differ_also_by_trailing_zeros():
     seeds = {derived_seed(*numbers) for numbers in ((5,), (5, 0), (0, 5), (5, 1), (6,))}
     assert len(seeds) == 5
     assert derived_seed(5, 1) == derived_seed(5, 1)
+
+
+@torch.no_grad()
+def test_guided_ddim_of_a_network_equals_it_written_out():
+    steps, guidance = 10, 2.0
+    model = shaken(tiny_model_config())
+    noisy, source_image, source_pose, target_pose = batch()
+    condition = model.encode(source_image, source_pose, target_pose)
+    ours = sample(
+        guided(model, target_pose, condition, guidance), noisy["x_t"], make_scheduler("ddim", steps, clip=False)
+    )
+
+    alpha_bar = np.cumprod(1 - np.linspace(1e-4, 2e-2, 1000))
+    x = noisy["x_t"].double()
+    times = [900, 800, 700, 600, 500, 400, 300, 200, 100, 0]
+    for i, time in enumerate(times):
+        t = torch.tensor([time])
+        conditional = model.denoise(x.float(), t, target_pose, condition)[:, :3].double()
+        unconditional = model.denoise(x.float(), t, target_pose, None)[:, :3].double()
+        noise = unconditional + guidance * (conditional - unconditional)
+        now = alpha_bar[time]
+        then = alpha_bar[times[i + 1]] if i + 1 < steps else 1.0
+        x_0 = (x - np.sqrt(1 - now) * noise) / np.sqrt(now)
+        x = np.sqrt(then) * x_0 + np.sqrt(1 - then) * noise
+    assert ours.abs().max() > 1.5  # Nothing was clipped.
+    assert (ours - x).abs().max() / x.abs().max() < 1e-3
