@@ -86,6 +86,9 @@ def parse_args():
     parser.add_argument("--out", required=True, help="folder of the pictures")
     parser.add_argument("--sampler", help=f"{', '.join(SAMPLERS)}; default: as the checkpoint's config.yaml says")
     parser.add_argument("--steps", type=whole("--steps", 1, 1000), help="of the sampler")
+    parser.add_argument(
+        "--start", type=whole("--start", 100, 999), help="begin at this t, from the source photo noised"
+    )
     parser.add_argument("--clip", action=argparse.BooleanOptionalAction, help="hold each step's x_0 within [-1, 1]")
     parser.add_argument("--guidance", type=number("--guidance", 0), help="1 is the condition alone")
     parser.add_argument(
@@ -103,7 +106,7 @@ def parse_args():
 
 def sampling_settings(args, sampling):
     """The checkpoint's sampling settings, changed by what the command line gives."""
-    for name in ("sampler", "steps", "clip", "guidance", "guidance_interval", "precision"):
+    for name in ("sampler", "steps", "start", "clip", "guidance", "guidance_interval", "precision"):
         if getattr(args, name) is not None:
             setattr(sampling, name, getattr(args, name))
     validate_sampling(sampling, prefix="--")

@@ -108,6 +108,7 @@ def validate_sampling(sampling, prefix="sampling."):
     """Raise InputError for a SamplingConfig that cannot be used; what it names begins with `prefix`."""
     _one_of(SAMPLERS, f"{prefix}sampler", sampling.sampler)
     _between(1, 1000, f"{prefix}steps", sampling.steps)
+    _between(100, 999, f"{prefix}start", sampling.start)
     _at_least(0, f"{prefix}guidance", sampling.guidance)
     _one_of(PRECISIONS, f"{prefix}precision", sampling.precision)
     interval = sampling.guidance_interval

@@ -91,6 +91,7 @@ class SamplingConfig:
 
     sampler: str = "unipc"  # unipc, dpm++, ddim or ddpm. The paper's pictures: ddim of 50 steps.
     steps: int = 15
+    start: int = 999  # Time t at which drawing starts, from the source photo noised to it; 999: from noise alone.
     clip: bool = False  # Hold the x_0 that each step aims at within [-1, 1].
     guidance: float = 2.0  # eps_null + guidance (eps_cond - eps_null); 1 is the condition alone.
     guidance_interval: list[int] = field(default_factory=lambda: [0, 999])  # Lowest and highest t guided so.

@@ -6,7 +6,7 @@ from data.dataset import TestPairs
 from data.levels import to_device
 from diffusion.pictures import grid_picture, pair_pictures
 from diffusion.precision import computing_in
-from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, sample
+from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, noised, sample
 
 PREVIEW_PAIRS = 4
 
@@ -26,7 +26,8 @@ def draw_pairs(model, batch, sampling, seed):
     with computing_in(sampling.precision, target_pose.device):
         condition = model.encode(batch["source_image"][first], batch["source_pose"][first], target_pose, sources)
         denoise = guided(model, target_pose, condition, sampling.guidance, sampling.guidance_interval)
-        return sample(denoise, noise, scheduler, generators), condition
+        x_t, first_step = noised(batch["source_image"], noise, scheduler, sampling.start)
+        return sample(denoise, x_t, scheduler, generators, first_step), condition
 
 
 def shared_sources(names):

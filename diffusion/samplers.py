@@ -40,18 +40,33 @@ def make_scheduler(sampler, steps, clip):
 
 
 @torch.no_grad()
-def sample(denoise, x_t, scheduler, generators=None):
+def sample(denoise, x_t, scheduler, generators=None, first=0):
     """From noise x_t (B, 3, H, W) to a picture of the same shape, not clipped.
 
-    generators: one per image, for samplers that draw noise on the way ("ddpm").
+    generators: one per image, for samplers that draw noise on the way ("ddpm"). first: the number of the first of the
+    scheduler's steps, where x_t is what `noised` gives for it.
     """
     learned_variance = scheduler.config.get("variance_type") == "learned_range"
     options = {"generator": generators} if learned_variance else {}
-    for t in scheduler.timesteps:
+    for t in scheduler.timesteps[first:]:
         output = denoise(x_t, t[None]).float()  # t stays on the CPU, and is the same for all.
         output = output if learned_variance else output[:, :3]
         x_t = scheduler.step(output, t, x_t, **options).prev_sample
     return x_t
+
+
+def noised(picture, noise, scheduler, start):
+    """(x_t, first): a picture (B, 3, H, W) noised to the scheduler's first time t up to `start`, and that time's step.
+
+    What is drawn from there takes from the picture what noise does not hide, its colours above all (Meng et al.,
+    "SDEdit"). With a `start` of 999 it is the noise alone, at step 0.
+    """
+    if start == STEPS - 1:
+        return noise, 0
+    first = int((scheduler.timesteps > start).sum())
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(first)
+    return scheduler.add_noise(picture, noise, scheduler.timesteps[first : first + 1]), first
 
 
 def guided(model, target_pose, condition, guidance, interval=(0, STEPS - 1)):

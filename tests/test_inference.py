@@ -65,7 +65,7 @@ def test_drawing_that_is_killed_at_random_moments_ends_with_the_same_pictures(
 def test_seed_limit_sampler_and_guidance_are_obeyed(checkpoint, people, names, tmp_path):
     run(*words(checkpoint, people, tmp_path / "a", "--limit", 2))
     assert sorted(contents(tmp_path / "a")) == sorted(names[:2])
-    others = (["--seed", 1], ["--sampler", "ddpm", "--steps", 5], ["--guidance", 0], ["--steps", 3])
+    others = (["--seed", 1], ["--sampler", "ddpm", "--steps", 5], ["--guidance", 0, "--steps", 3], ["--start", 500])
     for n, flags in enumerate(others):
         run(*words(checkpoint, people, tmp_path / str(n), "--limit", 2, *flags))
         assert contents(tmp_path / str(n)) != contents(tmp_path / "a"), flags
@@ -103,6 +103,7 @@ def test_a_run_whose_weights_are_damaged_is_refused(checkpoint, people, tmp_path
         (["--steps", "1001"], "--steps"),
         (["--steps", "many"], "--steps"),
         (["--sampler", "ddim", "--steps", "400"], "--steps"),
+        (["--start", "99"], "--start"),
         (["--guidance", "-1"], "--guidance"),
         (["--guidance", "nan"], "--guidance"),
         (["--guidance", "inf"], "--guidance"),

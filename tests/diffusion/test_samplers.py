@@ -4,7 +4,7 @@ import torch
 
 from config.checks import SAMPLERS
 from diffusion.gaussian import GaussianDiffusion
-from diffusion.samplers import derived_seed, guided, image_generators, initial_noise, make_scheduler, sample
+from diffusion.samplers import derived_seed, guided, image_generators, initial_noise, make_scheduler, noised, sample
 from tests.models.test_pose_transfer import batch, shaken
 from tests.tiny import tiny_model_config
 
@@ -27,6 +27,27 @@ def test_samplers_draw_from_the_distribution_that_the_denoiser_knows(sampler, st
     pictures = sample(gaussian_data, noise, make_scheduler(sampler, steps, clip=False), generators)
     assert pictures.mean().item() == pytest.approx(MEAN, abs=0.03)
     assert pictures.std().item() == pytest.approx(SPREAD, abs=0.03)
+
+
+@pytest.mark.parametrize(("sampler", "steps"), [("ddim", 50), ("ddpm", 1000), ("dpm++", 30), ("unipc", 30)])
+def test_drawing_may_start_from_a_noised_picture(sampler, steps):
+    scheduler = make_scheduler(sampler, steps, clip=False)
+    generators = image_generators(0, [f"{i}" for i in range(4)])
+    picture = MEAN + SPREAD * torch.randn(4, 3, 32, 32)
+    noise = initial_noise(generators, (32, 32))
+    x_t, first = noised(picture, noise, scheduler, 700)
+    t = scheduler.timesteps[first]
+    assert t <= 700 < scheduler.timesteps[first - 1]
+    expected = DIFFUSION.q_sample(picture, torch.tensor([int(t)]), noise)
+    torch.testing.assert_close(x_t, expected, atol=0.02, rtol=0)  # Times between two whole ones are rounded.
+
+    seen = []
+    pictures = sample(lambda x, t: seen.append(int(t)) or gaussian_data(x, t), x_t, scheduler, generators, first)
+    assert max(seen) == int(t)
+    assert len(seen) == len(scheduler.timesteps) - first
+    assert pictures.mean().item() == pytest.approx(MEAN, abs=0.03)
+    assert pictures.std().item() == pytest.approx(SPREAD, abs=0.03)
+    assert noised(picture, noise, make_scheduler(sampler, steps, clip=False), 999) == (noise, 0)
 
 
 def test_ddim_equals_its_formula_with_the_releases_settings():
