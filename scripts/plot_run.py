@@ -20,6 +20,7 @@ from diffusion.report import TENSORBOARD_FOLDER
 matplotlib.use("Agg")  # Needs no screen.
 
 from matplotlib import pyplot
+from matplotlib.ticker import LogLocator
 
 LOG, LINEAR = "log", "linear"
 PANELS = (  # Title, scale, tag of each curve -> its name.
@@ -87,9 +88,9 @@ def draw(curves):
         axis.grid(alpha=0.3)
         axis.set_yscale(scale)
         if scale == LOG:
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.yaxis.set_major_formatter("{x:g}")
-            axis.yaxis.set_minor_formatter("{x:g}")
-            axis.tick_params(axis="y", which="both", labelsize=8)
+            axis.yaxis.set_minor_formatter("")
         if len(tags) > 1:
             axis.legend(fontsize=8)
     for axis in list(axes.flat)[len(panels) :]:
