@@ -10,6 +10,7 @@ from config.errors import InputError
 
 # What is read, whatever a file's name says: Pillow knows formats that start another program, such as EPS.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # Of files that are taken for photos.
 # What Pillow raises for files that are damaged or no images at all.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 

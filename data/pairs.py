@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from config.errors import InputError
+from data.pair_lists import read_list
 
 
 @dataclass(frozen=True)
@@ -17,14 +18,19 @@ class Pair:
 
 
 def read_pairs(root, split):
-    """The pairs of `split` ("train" or "test") as a list of Pair. Looks at no image.
+    """The pairs of `split` ("train" or "test") as a list of Pair. Opens no image.
 
-    Raises InputError where the root or the pair file is missing, the file is empty, or a line is anything but
-    `img/TARGET,img/SOURCE[,img/SOURCE ..]`.
+    Where there is no {split}_pairs.txt, a {split}_pairs.csv or {split}_pairs.json of another project is read: see
+    data.pair_lists. Raises InputError where the root or the pair file is missing, the file is empty, or a line is
+    anything but `img/TARGET,img/SOURCE[,img/SOURCE ..]`.
     """
     path = Path(root) / f"{split}_pairs.txt"
     if not Path(root).is_dir():
         raise InputError(f"{root}: expected a folder that holds img/, pose/, train_pairs.txt and test_pairs.txt")
+    others = [other for ending in (".csv", ".json") if (other := path.with_suffix(ending)).is_file()]
+    if others and not path.exists():
+        pairs = [Pair(target, (source,), where) for target, source, where in read_list(others[0], root, flat_name)]
+        return _some(pairs, others[0])
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -32,6 +38,10 @@ def read_pairs(root, split):
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected a text file of lines `TARGET,SOURCE[,SOURCE ..]`") from error
     pairs = [_pair(line, f"{path}:{n}") for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return _some(pairs, path)
+
+
+def _some(pairs, path):
     if not pairs:
         raise InputError(f"{path}: expected lines `TARGET,SOURCE[,SOURCE ..]`, got an empty file")
     return pairs

@@ -12,7 +12,13 @@ import numpy as np
 
 from config.errors import InputError
 
-JOINTS = 18
+JOINT_NAMES = (
+    *("nose", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist"),
+    *("right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle"),
+    *("right eye", "left eye", "right ear", "left ear"),
+)
+JOINTS = len(JOINT_NAMES)
+FRAME = (256, 176)  # Height and width of the picture in the annotation frame.
 # Joints that each limb joins: shoulders, arms, legs, then the head.
 LIMBS = (
     *((1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7)),

@@ -58,6 +58,7 @@ def _seeded():
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="how often the kill tests kill (default: 2)")
+    parser.addoption("--cases", type=int, default=100, help="contents that readers of keypoints meet (default: 100)")
 
 
 def pytest_collection_modifyitems(items):

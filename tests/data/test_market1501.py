@@ -1,0 +1,73 @@
+import pytest
+from PIL import Image
+
+from data import market1501
+from data.pairs import read_pairs
+from data.pose import read_keypoints
+
+NAMES = {
+    "train": [
+        *("0002_c1s1_000451_03.jpg", "0002_c1s1_000551_01.jpg", "0002_c2s1_000301_01.jpg"),
+        *("0007_c1s6_028546_01.jpg", "0007_c2s3_070952_01.jpg"),
+        *("0000_c1s1_000151_01.jpg", "0000_c1s1_000376_03.jpg"),
+        *("-1_c1s1_000401_03.jpg", "-1_c1s1_000401_04.jpg"),
+        "0010_c6s4_002427_07.jpg",
+    ],
+    "test": ["0001_c1s1_001051_00.jpg", "0001_c1s1_002301_00.jpg"],
+}
+
+
+@pytest.fixture
+def market(tmp_path):
+    root = tmp_path / "Market"
+    for split, names in NAMES.items():
+        (root / f"bounding_box_{split}").mkdir(parents=True)
+        rows = ["name:keypoints_y:keypoints_x"]
+        for number, name in enumerate(names):
+            Image.new("RGB", (64, 128), (number, 0, 0)).save(root / f"bounding_box_{split}" / name)
+            rows.append(f"{name}: {list(range(20, 38))}: {[*range(30, 47), -1]}")
+        (root / f"market-annotation-{split}.csv").write_text("\n".join(rows))
+    return root
+
+
+def refusal(capsys, root, out):
+    with pytest.raises(SystemExit) as end:
+        market1501.main([f"--root={root}", f"--out={out}"])
+    assert end.value.code == 2
+    assert not out.exists()
+    return capsys.readouterr().err.removeprefix("error: ")
+
+
+def test_all_ordered_pairs_of_known_people_are_made(market, tmp_path):
+    market1501.main([f"--root={market}", f"--out={tmp_path / 'out'}"])
+    train = [(pair.target, *pair.sources) for pair in read_pairs(tmp_path / "out", "train")]
+    assert len(train) == len(set(train)) == 3 * 2 + 2
+    assert all(a.split("_")[2] == b.split("_")[2] for a, b in train)
+    assert {name.removeprefix("img/bounding_box_train/") for pair in train for name in pair} == set(NAMES["train"][:5])
+    name = NAMES["train"][1]
+    copied, photo = (folder / "bounding_box_train" / name for folder in (tmp_path / "out/img", market))
+    assert copied.read_bytes() == photo.read_bytes()
+    joints = read_keypoints((tmp_path / "out/pose/bounding_box_train" / name).with_suffix(".txt"))
+    assert joints[0].tolist() == [30 * 176 / 64 + 40, 20 * 256 / 128]
+    assert joints[17].tolist() == [-1, -1]
+
+
+def test_pairs_that_are_there_are_taken(market, tmp_path):
+    one, other = NAMES["test"]
+    (market / "market-pairs-test.csv").write_text(f"from,to\n{one},{other}\n")
+    market1501.main([f"--root={market}", f"--out={tmp_path / 'out'}"])
+    (pair,) = read_pairs(tmp_path / "out", "test")
+    assert (pair.target, *pair.sources) == (f"img/bounding_box_test/{other}", f"img/bounding_box_test/{one}")
+
+
+def test_what_does_not_fit_is_named(market, tmp_path, capsys):
+    out, pairs = tmp_path / "out", market / "market-pairs-train.csv"
+    pairs.write_text(f"from,to\n{NAMES['train'][0]},nobody.jpg\n")
+    assert refusal(capsys, market, out).startswith(f"{pairs}:2: expected `from,to`")
+    pairs.unlink()
+    photo = market / "bounding_box_train" / NAMES["train"][3]
+    photo.unlink()
+    assert refusal(capsys, market, out).startswith(f"{photo}: has keypoints, but is not there")
+    (market / "market-annotation-train.csv").unlink()
+    assert refusal(capsys, market, out).startswith(f"{market}/market-annotation-train.csv: expected a keypoint file")
+    assert refusal(capsys, tmp_path / "no", out).startswith(f"--root {tmp_path / 'no'}: expected the folder")
