@@ -10,6 +10,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check --quiet .
 "$PYTHON" -m flow_ops.build --report
-# One process more than there are cores, up to four: a quarter of the time they wait for others that they started.
-cores="$(getconf _NPROCESSORS_ONLN)"
-"$PYTHON" -m pytest -q -n "$((cores < 4 ? cores + 1 : 4))" --dist loadfile --no-loadscope-reorder "$@"
+"$PYTHON" -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"

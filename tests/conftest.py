@@ -58,11 +58,15 @@ def _seeded():
 
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="how often the kill tests kill (default: 2)")
+    parser.addoption("--long", action="store_true", help="run the tests, too, that take half a minute or more each")
     parser.addoption("--cases", type=int, default=100, help="contents that readers of keypoints meet (default: 100)")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """The folders of the longest files first: none is left over for one process when the others are done."""
+    for item in items:
+        if item.get_closest_marker("long") and not config.getoption("long"):
+            item.add_marker(pytest.mark.skip(reason="runs with --long"))
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 

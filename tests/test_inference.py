@@ -51,6 +51,7 @@ def test_every_test_pair_is_drawn_under_its_name_whatever_the_ranks_and_kills(ch
     assert (tmp_path / "two" / names[2]).stat().st_mtime_ns == kept
 
 
+@pytest.mark.long
 def test_drawing_that_is_killed_at_random_moments_ends_with_the_same_pictures(
     checkpoint, people, tmp_path, pytestconfig
 ):

@@ -2,6 +2,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 import torch
 
 from data.dataset import TestPairs
@@ -12,6 +13,7 @@ from tests.faults.runs import losses
 from tests.processes import run, torchrun
 
 
+@pytest.mark.long
 def test_two_processes_then_one_then_two_see_what_two_see(variant, write_experiment, figure):
     settings = {"steps": 9, "batch_size": 2, "learning_rate": 1e-4, "checkpoint_every": 3, "keep_last": 3}
     whole, exact, passes = (variant(name, **settings) for name in ("whole", "exact", "passes"))
@@ -47,21 +49,27 @@ def distance(ones, others):
 
 
 def test_a_sharded_model_learns_as_a_whole_one(variant, write_experiment, figure):
-    settings = {"steps": 10, "learning_rate": 1e-4, "checkpoint_every": 5, "accumulation": 2}
-    sharded = {"parallel": "fsdp", "gradient_checkpointing": "levels", "picture_every": 5}
+    settings = {"steps": 6, "learning_rate": 1e-4, "checkpoint_every": 3, "accumulation": 2}
+    sharded = {"parallel": "fsdp", "gradient_checkpointing": "levels", "picture_every": 3}
     ddp, fsdp = variant("ddp", **settings), variant("fsdp", **sharded, **settings)
     torchrun(2, "train.py", write_experiment(ddp))
-    torchrun(2, "train.py", write_experiment(fsdp), "training.steps=5")
+    torchrun(2, "train.py", write_experiment(fsdp), "training.steps=3")
     torchrun(2, "train.py", write_experiment(fsdp))
     apart = distance(losses(fsdp.training.output), losses(ddp.training.output))
     assert apart <= 1e-4
     folder = newest_whole(fsdp.training.output)
     assert len(list((folder / "training").iterdir())) == 2
     torch.testing.assert_close(prediction(fsdp), prediction(ddp), rtol=1e-3, atol=1e-3)
-    figure(f"FSDP2 on two processes: losses within {apart:.1e} of DDP's over 10 steps, with a restart in between")
+    figure(f"FSDP2 on two processes: losses within {apart:.1e} of DDP's over 6 steps, with a restart in between")
 
-    # Another number of processes, and no shards: the same state.
-    run("train.py", write_experiment(fsdp), "training.steps=12", "training.parallel=ddp")
-    torchrun(2, "train.py", write_experiment(ddp), "training.steps=12", "training.parallel=fsdp")
+
+@pytest.mark.long
+def test_shards_and_whole_states_go_on_from_each_other(variant, write_experiment):
+    settings = {"steps": 4, "learning_rate": 1e-4, "checkpoint_every": 2, "accumulation": 2}
+    ddp, fsdp = variant("ddp", **settings), variant("fsdp", parallel="fsdp", **settings)
+    torchrun(2, "train.py", write_experiment(ddp))
+    torchrun(2, "train.py", write_experiment(fsdp))
+    run("train.py", write_experiment(fsdp), "training.steps=6", "training.parallel=ddp")
+    torchrun(2, "train.py", write_experiment(ddp), "training.steps=6", "training.parallel=fsdp")
     apart = distance(losses(fsdp.training.output), losses(ddp.training.output))
     assert apart <= 2e-3

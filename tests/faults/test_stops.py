@@ -50,6 +50,7 @@ def test_a_signal_before_the_first_step_stops_too(variant):
     assert last_step(config.training.output) <= 1
 
 
+@pytest.mark.long
 def test_a_signal_to_the_launcher_stops_two_processes_and_the_same_command_goes_on(variant, write_experiment, figure):
     config = variant("both", steps=LONG)
     path, folder = write_experiment(config), config.training.output
@@ -62,6 +63,7 @@ def test_a_signal_to_the_launcher_stops_two_processes_and_the_same_command_goes_
     figure(f"SIGTERM to the launcher of two processes: both left at step {stopped_at}, code {STOPPED}")
 
 
+@pytest.mark.long
 def test_a_process_killed_among_two_is_started_again_without_a_loss(variant, write_experiment, figure):
     config = variant("killed", steps=LONG)
     run = Launched(config, write_experiment(config))
