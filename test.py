@@ -51,7 +51,7 @@ def main():
         compile_for_sampling(model)
     pairs = TestPairs(args.data, model.config.image_size, targets=False)
     results = [result_name(*pair) for pair in pairs.pairs[: args.limit]]
-    out = claim_folder(args.out, settings_of(checkpoint, sampling, args.seed, args.data), state)
+    out = claim_folder(args.out, settings_of(checkpoint, sampling, args.seed, args.data), state, args.replace)
 
     batches = batches_of(results, args.batch_size)[state.process_index :: state.num_processes]
     batches = [batch for batch in batches if not all((out / results[i]).is_file() for i in batch)]
@@ -98,6 +98,7 @@ def parse_args():
     parser.add_argument("--precision", help=f"{', '.join(PRECISIONS)}; no is exact float32")
     parser.add_argument("--compile", action="store_true", help="minutes before the first picture, less for each")
     parser.add_argument("--seed", type=whole("--seed", 0), default=0)
+    parser.add_argument("--replace", action="store_true", help="remove pictures of other settings from --out first")
     parser.add_argument("--limit", type=whole("--limit", 1), help="draw the first pairs only")
     parser.add_argument("--batch-size", type=whole("--batch-size", 1), default=8)
     parser.add_argument("--workers", type=whole("--workers", 0), default=1, help="0 loads in this process")
@@ -119,15 +120,20 @@ def settings_of(checkpoint, sampling, seed, data):
     return {"weights": digest, **dataclasses.asdict(sampling), "seed": seed, "data": str(Path(data).resolve())}
 
 
-def claim_folder(path, settings, state):
-    """The folder `path`, with the settings noted in it. Raises InputError if its pictures were drawn by others."""
+def claim_folder(path, settings, state, replace):
+    """The folder `path`, with the settings noted in it.
+
+    Pictures there that were drawn by others are removed with `replace`. Raises InputError for them without it.
+    """
     note = Path(path) / SETTINGS_FILE
     if Path(path).exists() and not Path(path).is_dir():
         raise InputError(f"{path}: expected a folder for the pictures, got a file")
     if state.is_main_process:
         others = changed_settings(note, settings)
-        if others:
+        if others and not replace:
             raise InputError(f"{path}: holds pictures of other settings ({', '.join(others)}); name another --out.")
+        for picture in Path(path).glob("*_vis.png") if others else ():
+            picture.unlink()
         text = json.dumps(settings, indent=2) + "\n"
         write_whole(note, lambda file: file.write(text.encode()))
     state.wait_for_everyone()

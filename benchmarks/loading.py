@@ -29,7 +29,7 @@ from config.errors import command
 from config.flags import Parser
 from config.schema import DataConfig
 from data import prepare_data, synthetic
-from data.dataset import LARGEST_SCALE, PairDataset, vary
+from data.dataset import PairDataset, enlargement, vary
 from data.images import squeeze, to_tensor
 from data.levels import to_device
 from data.loader import Loader
@@ -93,9 +93,7 @@ def decode_unchecked(store, name):
 def enlarged(image, keypoints, random):
     """What data.dataset.vary does, by Pillow: an image in place of levels, and keypoints."""
     width, height = image.size
-    scale = 1 + random.uniform(0, LARGEST_SCALE)
-    size = (int(height * scale), int(width * scale))
-    top, left = (int(random.integers(after - before + 1)) for after, before in zip(size, (height, width), strict=True))
+    size, (top, left) = enlargement((height, width), random)
     crop = squeeze(image, size).crop((left, top, left + width, top + height))
     return crop, annotation_to_image(keypoints, size, offset=(top, left))
 

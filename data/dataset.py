@@ -118,13 +118,18 @@ def vary(image, keypoints, random):
     The crop is uint8 (3, H, W), within two levels of Pillow's bicubic: torch does the same in a third of the time.
     """
     width, height = image.size
-    scale = 1 + random.uniform(0, LARGEST_SCALE)
-    size = (int(height * scale), int(width * scale))
-    top, left = (int(random.integers(after - before + 1)) for after, before in zip(size, (height, width), strict=True))
+    size, (top, left) = enlargement((height, width), random)
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
     enlarged = F.interpolate(pixels[None], size, mode="bicubic", antialias=True)[0]
     crop = enlarged[:, top : top + height, left : left + width].contiguous()
     return crop, annotation_to_image(keypoints, size, offset=(top, left))
+
+
+def enlargement(size, random):
+    """The size (H, W) to which an image of `size` is enlarged, and the row and column where its crop begins."""
+    scale = 1 + random.uniform(0, LARGEST_SCALE)
+    large = tuple(int(side * scale) for side in size)
+    return large, tuple(int(random.integers(after - before + 1)) for after, before in zip(large, size, strict=True))
 
 
 class TestPairs(Dataset):

@@ -6,13 +6,15 @@
 Keypoints lie beside the photos' names in a folder (`a/b.jpg`: `a/b.json`, `a/b_keypoints.json` or `a/b.txt`), or in one
 file for all; data/keypoints.py says in which forms. Photos of one person in one outfit are a group: those of a folder,
 or those of whose path the first group of REGEX (or all that it matches) is the same. Within a group, all ordered pairs
-of photos that show shoulders and hips are taken; --split says which share of the groups is for training.
+of photos that show shoulders and hips are taken; --split says which share of the groups is for training (one group
+alone is for both).
 
 ROOT appears when it is complete, with report.txt (what was dropped, and why) and contact_sheet.png, which shows
 skeletons over photos: look at it first.
 """
 
 import collections
+import itertools
 import random
 import re
 import shutil
@@ -32,11 +34,14 @@ from data.files import whole_folder
 from data.images import ENDINGS, read_rgb
 from data.keypoint_values import Keypoints, missing
 from data.keypoints import FORMS, looks_like, read, write_pidm
-from data.pose import JOINT_NAMES
+from data.pose import JOINT_NAMES, TORSO
 
-TORSO = [2, 5, 8, 11]  # Shoulders and hips.
 SHOWN = 24  # Photos on the contact sheet.
 MISFITS = 0.5  # Share of photos whose joints lie elsewhere, above which the frame must be wrong.
+
+
+class OtherFrame(InputError):  # noqa: N818
+    """Most joints lie beside the photo."""
 
 
 class Photo(NamedTuple):
@@ -61,7 +66,7 @@ def main(arguments=None):
         try:
             photos.append(_photo(path, name, keypoints, options))
         except InputError as error:
-            dropped[name] = str(error)
+            dropped[name] = error
     _check(photos, dropped, options)
     train, test = _split(photos, options)
     report = _report(photos, dropped, train, test)
@@ -155,7 +160,7 @@ def _photo(path, name, keypoints, options):
         raise InputError(f"{name}: expected at least 16 x 16 pixels, got {image.height} x {image.width}")
     found = keypoints(name, image.size[::-1])
     if (frame := looks_like(found)) is not None:
-        raise InputError(f"{name}: most joints lie outside of its {image.height} x {image.width} pixels{frame}")
+        raise OtherFrame(f"{name}: most joints lie outside of its {image.height} x {image.width} pixels{frame}")
     if missing(found.joints)[TORSO].any():
         raise InputError(f"{name}: expected both shoulders and hips to be seen")
     return Photo(path, f"img/{_plain(name)}", _group(name, options.group_by), found)
@@ -175,7 +180,7 @@ def _group(name, pattern):
 
 
 def _check(photos, dropped, options):
-    misfits = [reason for reason in dropped.values() if "most joints lie outside" in reason]
+    misfits = [error for error in dropped.values() if isinstance(error, OtherFrame)]
     if len(misfits) > MISFITS * (len(photos) + len(misfits)):
         raise InputError(f"--keypoints {options.keypoints}: of another frame than the photos. {misfits[0]}")
     names = collections.Counter(_result_part(photo.name) for photo in photos)
@@ -199,10 +204,10 @@ def _split(photos, options):
         groups[photo.group].append(photo.name)
     groups = [names for names in groups.values() if len(names) > 1]
     random.Random(0).shuffle(groups)
-    count = min(round(options.split * len(groups)), max(1, len(groups) - 1))  # One for the test, where there are two.
+    count = min(max(1, round(options.split * len(groups))), max(1, len(groups) - 1))  # One for each, if there are two.
     train = [",".join([name, *(n for n in names if n != name)]) for names in groups[:count] for name in names]
     rest = groups[count:] or groups
-    test = [f"{target},{source}" for names in rest for target in names for source in names if source != target]
+    test = [",".join(pair) for names in rest for pair in itertools.permutations(names, 2)]
     return sorted(train), sorted(test)
 
 

@@ -18,6 +18,7 @@ JOINT_NAMES = (
     *("right eye", "left eye", "right ear", "left ear"),
 )
 JOINTS = len(JOINT_NAMES)
+TORSO = [2, 5, 8, 11]  # Shoulders and hips: an image that lacks one takes part in no pair.
 FRAME = (256, 176)  # Height and width of the picture in the annotation frame.
 # Joints that each limb joins: shoulders, arms, legs, then the head.
 LIMBS = (

@@ -33,12 +33,12 @@ from data.figure.picture import picture
 from data.figure.poses import pose
 from data.figure.scene import scene
 from data.files import write_whole
+from data.pose import TORSO
 
 VIEWS = (  # Number and view of an image's name, in the order in which poses are drawn.
     (1, "front"), (2, "side"), (3, "back"), (4, "full"), (7, "additional"),
     (5, "side"), (6, "front"), (8, "back"), (9, "full"),
 )  # fmt: skip
-TORSO_JOINTS = [2, 5, 8, 11]  # Shoulders and hips: an image that lacks one takes part in no pair.
 HELD_OUT = 10  # One person in so many.
 PRESETS = {"demo": {"identities": 120, "poses": 5}, "full": {"identities": 1000, "poses": 5}}
 RECORD = "synthetic.json"
@@ -139,7 +139,7 @@ def _draw_one(root, size, seed, count, job):
         drawing = Image.fromarray(image)
         write_whole(image_path, lambda file: drawing.save(file, format="JPEG", quality=95, subsampling=0))
         _write_text(pose_path, _annotation(points, size))
-    return bool((np.loadtxt(pose_path)[TORSO_JOINTS] >= 0).all())
+    return bool((np.loadtxt(pose_path)[TORSO] >= 0).all())
 
 
 def _annotation(points, size):

@@ -22,9 +22,9 @@ echo "   done in $SECONDS s"
 
 stage "Draw made-up people -> datasets/demo" \
     "$PYTHON" data/synthetic.py --preset demo --out datasets/demo
-drop_stale outputs/demo/generated checkpoints/demo/model.safetensors
 stage "Put those that the weights never saw into other poses -> outputs/demo/generated" \
-    "$PYTHON" test.py --checkpoint checkpoints/demo --data datasets/demo --out outputs/demo/generated
+    "$PYTHON" test.py --checkpoint checkpoints/demo --data datasets/demo --out outputs/demo/generated \
+    --replace
 stage "Score the pictures against the true ones -> outputs/demo/scores" \
     bash scripts/evaluate.sh --generated outputs/demo/generated --data datasets/demo --protocol clean \
     --metrics ssim psnr l1 --copy-source --out outputs/demo/scores

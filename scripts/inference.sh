@@ -7,7 +7,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 if [ $# -eq 0 ]; then
     [ -f datasets/demo/test_pairs.txt ] || "$PYTHON" data/synthetic.py --preset demo --out datasets/demo
-    drop_stale outputs/inference checkpoints/demo/model.safetensors
-    set -- --checkpoint checkpoints/demo --data datasets/demo --out outputs/inference
+    set -- --checkpoint checkpoints/demo --data datasets/demo --out outputs/inference --replace
 fi
 exec "$PYTHON" test.py "$@"

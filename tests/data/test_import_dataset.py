@@ -79,6 +79,12 @@ def test_all_ordered_pairs_of_a_person_are_in_one_split(imported):
     assert len(TestPairs(imported, (32, 32), targets=True)) == len(test)
 
 
+@pytest.mark.parametrize("share", ["0", "1"])
+def test_each_split_has_a_person_where_there_are_two(loose, tmp_path, share):
+    import_dataset.main([f"--images={loose}", f"--keypoints={loose}", f"--out={tmp_path / share}", f"--split={share}"])
+    assert all(read_pairs(tmp_path / share, split) for split in ("train", "test"))
+
+
 def test_photos_can_be_grouped_by_a_part_of_their_names(loose, tmp_path):
     flags = [f"--images={loose}", f"--keypoints={loose}", f"--out={tmp_path / 'root'}", r"--group-by=ew (\d)"]
     import_dataset.main(flags)
