@@ -48,7 +48,8 @@ class TrainingLoss:
         weight = self.diffusion.min_snr_weight(t, self.weights.min_snr) if self.weights.min_snr else 1
         total = (weight * mse).mean() + vb.mean()
         if self.flow_loss:
-            correctness, affine = self.flow_loss(condition.flows, batch["source_image"], batch["target_image"])
+            source, target = ((batch[f"{side}_image"], batch[f"{side}_pose"]) for side in ("source", "target"))
+            correctness, affine = self.flow_loss(condition.flows, source, target)
             total = total + self.weights.correctness_weight * correctness + self.weights.affine_weight * affine
             parts |= {"correctness": correctness, "affine": affine}
         measured = {name: (value.detach(), 1) for name, value in {"loss": total, **parts}.items()}
@@ -84,4 +85,5 @@ def flow_loss(config):
         raise InputError(f"loss.features: vgg19 serves {len(TAPS)} attention levels, not {len(strides)}; use pixels.")
     windows = dict(zip(strides, [3] + [2] * (len(strides) - 1), strict=True))
     pixels = config.loss.features == "pixels"
-    return FlowLoss(PixelFeatures(strides) if pixels else VGG19Features(config.loss.vgg19_weights), windows)
+    extractor = PixelFeatures(strides) if pixels else VGG19Features(config.loss.vgg19_weights)
+    return FlowLoss(extractor, windows, config.loss.limb_weight)

@@ -6,19 +6,30 @@ from torch import nn
 
 from flow_ops import gaussian_warp
 
+LARGEST_DISTANCE = 765  # Pixels that 1 stands for in the distances of a pose map.
+LIMB_REACH = 0.08  # Distance at which closeness is 1/e, in image heights.
+FAINT = 1e-3  # Norm of the closeness to all limbs, below which a place far from them has no features of this kind.
+
 
 class FlowLoss(nn.Module):
     """Both losses over all strides. It holds no weights to train."""
 
-    def __init__(self, extractor, kernels):
+    def __init__(
+        self,
+        extractor,      # Image -> list of feature maps, one per stride, finest first.
+        kernels,        # Window of the affine regularisation by stride, finest first.
+        limb_weight=0,  # Of the closeness to each limb, as features beside those of the image; these have 1.
+    ):  # fmt: skip
         super().__init__()
-        self.extractor = extractor  # Image -> list of feature maps, one per stride, finest first.
-        self.kernels = kernels  # Window of the affine regularisation by stride, finest first.
+        self.extractor, self.kernels, self.limb_weight = extractor, kernels, limb_weight
 
-    def forward(self, flows, source_image, target_image):
-        """flows by stride, images (B, 3, H, W) in [-1, 1]. Two scalars: correctness and affine regularisation."""
-        with torch.no_grad(), torch.autocast(source_image.device.type, enabled=False):
-            source, target = self.extractor(source_image), self.extractor(target_image)
+    def forward(self, flows, source, target):
+        """Two scalars: correctness and affine regularisation.
+
+        flows by stride; source and target: an image (B, 3, H, W) in [-1, 1] and its pose map (B, 20, H, W), each.
+        """
+        with torch.no_grad(), torch.autocast(source[0].device.type, enabled=False):
+            source, target = self._features(*source), self._features(*target)
         flows = [flows[stride].float() for stride in self.kernels]
         correctness = sum(
             sampling_correctness(resize_flow(flow, a.shape[2:]), a, b)
@@ -26,6 +37,26 @@ class FlowLoss(nn.Module):
         )
         affine = sum(affine_regularisation(flow, k) for flow, k in zip(flows, self.kernels.values(), strict=True))
         return correctness, affine
+
+    def _features(self, image, pose):
+        maps = self.extractor(image)
+        if not self.limb_weight:
+            return maps
+        limbs = limb_closeness(pose)
+        return [
+            torch.cat([F.normalize(x, dim=1), self.limb_weight * F.normalize(y, dim=1, eps=FAINT)], dim=1)
+            for x in maps
+            for y in [F.adaptive_avg_pool2d(limbs, x.shape[2:])]
+        ]
+
+
+def limb_closeness(pose):
+    """A pose map (B, 20, H, W) -> (B, 17, H, W), in [0, 1]: 1 on a limb, falling with the distance, nearly 0 without it.
+
+    So a place of the body is known by how near its limbs are, also where the cloth has one colour.
+    """
+    pixels = pose[:, 3:] * LARGEST_DISTANCE
+    return torch.exp(-pixels / (LIMB_REACH * pose.shape[2]))
 
 
 class PixelFeatures(nn.Module):

@@ -1,8 +1,17 @@
+import numpy as np
 import pytest
 import torch
 
 from config.errors import InputError
-from models.flow_losses import FlowLoss, PixelFeatures, affine_regularisation, resize_flow, sampling_correctness
+from data.pose import LIMBS, pose_map
+from models.flow_losses import (
+    FlowLoss,
+    PixelFeatures,
+    affine_regularisation,
+    limb_closeness,
+    resize_flow,
+    sampling_correctness,
+)
 from models.vgg import VGG19Features
 
 
@@ -58,9 +67,41 @@ def test_pixel_features_are_finite_under_the_losses_also_for_black_grey_and_whit
     loss = FlowLoss(PixelFeatures([4, 8]), {4: 3, 8: 2})
     for value in (-1.0, 0.0, 1.0):
         flows = {4: torch.randn(1, 2, 8, 8, requires_grad=True), 8: torch.randn(1, 2, 4, 4, requires_grad=True)}
-        total = sum(loss(flows, torch.full((1, 3, 32, 32), value), torch.rand(1, 3, 32, 32) * 2 - 1))
+        total = sum(loss(flows, (torch.full((1, 3, 32, 32), value), None), (torch.rand(1, 3, 32, 32) * 2 - 1, None)))
         total.backward()
         assert all(flow.grad.isfinite().all() for flow in flows.values())
+
+
+def standing(x, size=(64, 64)):
+    """Pose map (1, 20, H, W) of a person who stands around column x, without a right arm."""
+    joints = np.full((18, 2), -1.0)
+    joints[[0, 1, 2, 5, 6, 7]] = [(x, 8), (x, 16), (x - 6, 16), (x + 6, 16), (x + 10, 24), (x + 10, 32)]
+    joints[8:14] = [(x - 4, 34), (x - 4, 46), (x - 4, 58), (x + 4, 34), (x + 4, 46), (x + 4, 58)]
+    return torch.from_numpy(pose_map(joints, size))[None]
+
+
+def test_closeness_is_1_on_a_limb_falls_with_the_distance_and_vanishes_without_the_limb():
+    closeness = limb_closeness(standing(32))
+    trunk, forearm, lost = LIMBS.index((1, 8)), LIMBS.index((6, 7)), LIMBS.index((3, 4))
+    assert closeness.shape == (1, 17, 64, 64)
+    assert closeness[0, trunk, 25, 30] == 1
+    row = closeness[0, forearm, 28, 42:]
+    assert row[0] == 1
+    assert (row.diff() <= 0).all()
+    assert row[-1] < 0.2
+    assert closeness[0, lost].max() < 1e-6
+
+
+def test_limbs_tell_the_true_flow_where_the_photo_is_of_one_colour():
+    loss = FlowLoss(PixelFeatures([4]), {4: 3}, limb_weight=1.0)
+    grey = torch.zeros(1, 3, 64, 64)
+    source, target = (grey, standing(24)), (grey, standing(40))
+    right, none = torch.zeros(2, 1, 2, 16, 16)
+    right[:, 0] = -4
+    (of_right, _), (of_none, _) = (loss({4: flow}, source, target) for flow in (right, none))
+    assert of_right < of_none / 4
+    colours_alone = FlowLoss(PixelFeatures([4]), {4: 3})
+    assert colours_alone({4: right}, source, target)[0] == colours_alone({4: none}, source, target)[0]
 
 
 def write_vgg(path, change=lambda weights: weights):
@@ -83,7 +124,7 @@ def test_vgg_features_come_from_a_file_of_torchvisions_names_and_fit_the_strides
     assert not any(p.requires_grad for p in features.parameters())
 
     flows = {8: torch.randn(1, 2, 8, 8), 16: torch.randn(1, 2, 4, 4), 32: torch.randn(1, 2, 2, 2)}
-    correctness, affine = FlowLoss(features, {8: 3, 16: 2, 32: 2})(flows, image, image.flip(3))
+    correctness, affine = FlowLoss(features, {8: 3, 16: 2, 32: 2})(flows, (image, None), (image.flip(3), None))
     assert correctness.isfinite()
     assert affine.isfinite()
 
