@@ -51,7 +51,7 @@ class FlowLoss(nn.Module):
 
 
 def limb_closeness(pose):
-    """A pose map (B, 20, H, W) -> (B, 17, H, W), in [0, 1]: 1 on a limb, falling with the distance, nearly 0 without it.
+    """A pose map (B, 20, H, W) -> (B, 17, H, W), in [0, 1]: 1 on a limb, less with the distance, about 0 without it.
 
     So a place of the body is known by how near its limbs are, also where the cloth has one colour.
     """
