@@ -7,6 +7,7 @@ from torch import nn
 from models.plain import is_plain
 
 MOST_GROUPS, SMALLEST_GROUP = 32, 4
+BLOCK = 2**20  # Values whose squares are added up at a time.
 
 
 class NormSiLU(nn.GroupNorm):
@@ -35,10 +36,7 @@ class NormSiLU(nn.GroupNorm):
             weight, bias = weight * (1 + scale), bias * (1 + scale) + shift  # (B or 1, C)
         if torch.is_grad_enabled():
             return _NormSiLU.apply(x, weight, bias, groups, self.eps)
-        if len(weight) > 1 or x.is_cuda:
-            h = torch.addcmul(_map(bias), _normalised(x, groups, self.eps)[0], _map(weight))
-        else:
-            h = F.group_norm(x.float(), groups, weight[0], bias[0], self.eps)
+        h = torch.addcmul(_map(bias), _normalised(x, groups, self.eps)[0], _map(weight))
         return F.silu(h, inplace=True).type_as(x)
 
     def whole_groups(self, channels):
@@ -93,20 +91,30 @@ class _NormSiLU(torch.autograd.Function):
 def _normalised(x, groups, eps):
     """x normalised in float32, laid out as x is, and 1 / deviation of each group (B, groups)."""
     x = x.float()
-    if x.is_cuda:  # Torch's own takes no map there whose channels are last, or moves them.
-        return normalised_by_hand(x, groups, eps)
-    if not (x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)):
-        x = x.contiguous()
-    normalised, _, rstd = torch.native_group_norm(x, None, None, len(x), x.shape[1], x[0, 0].numel(), groups, eps)
-    return normalised, rstd
-
-
-def normalised_by_hand(x, groups, eps):
-    """What torch's group normalisation computes without weights, on any device, in the layout of x: see above."""
-    variance, mean = torch.var_mean(x.unflatten(1, (groups, -1)), dim=(2, 3, 4), correction=0)  # (B, groups)
+    variance, mean = (moments if x.device.type == "cpu" else moments_at_once)(x, groups)  # (B, groups), both
     rstd = torch.rsqrt(variance + eps)
     scale, shift = (y.repeat_interleave(x.shape[1] // groups, dim=1) for y in (rstd, -mean * rstd))
     return torch.addcmul(_map(shift), x, _map(scale)), rstd
+
+
+def moments_at_once(x, groups):
+    """Variance and mean of each group of x (B, C, H, W): (B, groups), both. One kernel on a GPU, slow elsewhere."""
+    return torch.var_mean(x.unflatten(1, (groups, -1)), dim=(2, 3, 4), correction=0)
+
+
+def moments(x, groups):
+    """The same, in about the time of reading x twice where its channels are last.
+
+    Torch's own normalisation of such maps adds up a whole group in one row, and loses two digits of large ones. Its
+    sums are cascades, so they keep them; a block of rows at a time, the squares stay in the cache.
+    """
+    total = squares = 0
+    for block in x.split(max(1, BLOCK // x[:, :, 0].numel()), dim=2):
+        total = total + block.sum(dim=(2, 3))
+        squares = squares + block.square().sum(dim=(2, 3))
+    count = x[0].numel() // groups
+    mean, mean_square = (y.unflatten(1, (groups, -1)).sum(dim=2) / count for y in (total, squares))
+    return (mean_square - mean.square()).clamp(min=0), mean
 
 
 def _map(x):

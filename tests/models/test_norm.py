@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.norm import NormSiLU, normalised_by_hand
+from models.norm import NormSiLU, moments, moments_at_once
 from models.plain import plain_path
 
 
@@ -59,13 +59,19 @@ def test_one_map_is_kept_for_the_backward_pass():
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_normalising_by_hand_equals_torchs_own(layout):
-    x = (3 * torch.randn(2, 64, 5, 4) + 7).contiguous(memory_format=layout)
-    expected, _, rstd = torch.native_group_norm(x, None, None, 2, 64, 20, 16, 1e-5)
-    out, own_rstd = normalised_by_hand(x, 16, 1e-5)
-    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(own_rstd, rstd, rtol=1e-5, atol=1e-5)
-    assert out.is_contiguous(memory_format=layout)
+@pytest.mark.parametrize("of", [moments, moments_at_once])
+@pytest.mark.parametrize("shape", [(2, 64, 5, 4), (1, 32, 256, 256), (2, 32, 1, 3)])
+def test_moments_keep_their_digits_also_of_large_maps(of, layout, shape):
+    x = (1.3 * torch.randn(shape) + 0.7).contiguous(memory_format=layout)
+    groups = x.double().unflatten(1, (8, -1)).flatten(2)
+    variance, mean = of(x, 8)
+    torch.testing.assert_close(variance.double(), groups.var(dim=2, correction=0), rtol=1e-6, atol=0)
+    torch.testing.assert_close(mean.double(), groups.mean(dim=2), rtol=1e-6, atol=1e-7)
+
+
+def test_a_group_of_one_value_has_no_variance():
+    assert (moments(torch.full((1, 32, 7, 7), 500.3), 8)[0] < 0.1).all()
+    assert NormSiLU(32)(torch.full((1, 32, 7, 7), 500.3)).isfinite().all()
 
 
 @torch.no_grad()
