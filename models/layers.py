@@ -13,6 +13,7 @@ from models.norm import NormSiLU
 from models.plain import is_plain
 
 IMAGE_CHANNELS, POSE_CHANNELS = 3, 20
+CHANNELS_IN_A_ROW = 128  # Of a sum in float32; see convolved3.
 
 
 class Recomputable(nn.Module):
@@ -87,9 +88,9 @@ class ResBlock(Recomputable):
         across = seam - x.shape[1]
         x = torch.cat([x, _repeated(skip[:, :across], len(x))], dim=1) if across else x
         skip = skip[:, across:]
-        h = F.conv2d(self.norm_in(x, channels=slice(seam)), self.conv_in.weight[:, :seam], self.conv_in.bias, padding=1)
+        h = convolved3(self.norm_in(x, channels=slice(seam)), self.conv_in.weight[:, :seam], self.conv_in.bias)
         of_skip = self.norm_in(skip, channels=slice(seam, None))
-        h = _added_to_halves(h, F.conv2d(of_skip, self.conv_in.weight[:, seam:], padding=1))
+        h = _added_to_halves(h, convolved3(of_skip, self.conv_in.weight[:, seam:]))
         x = F.conv2d(x, self.skip.weight[:, :seam], self.skip.bias)
         return h, _added_to_halves(x, F.conv2d(skip, self.skip.weight[:, seam:]))
 
@@ -142,9 +143,31 @@ class TimeEmbedding(nn.Module):
         return self.linear_out(F.silu(self.linear_in(waves)))
 
 
-def conv3(in_channels, out_channels):
+class Conv3(nn.Conv2d):
     """A 3 x 3 convolution that keeps the size."""
-    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, x):
+        return convolved3(x, self.weight, self.bias)
+
+
+def conv3(in_channels, out_channels):
+    """A Conv3 of those widths."""
+    return Conv3(in_channels, out_channels, 3, padding=1)
+
+
+def convolved3(x, weight, bias=None):
+    """F.conv2d(x, weight, bias, padding=1), with the digits of float32 also where its many channels are last.
+
+    On CPUs such a convolution adds all products of a pixel in one row; sums of parts of the channels err less.
+    """
+    exact = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    if not exact or is_plain() or torch.is_grad_enabled():
+        return F.conv2d(x, weight, bias, padding=1)
+    (first, *others), weights = x.split(CHANNELS_IN_A_ROW, dim=1), weight.split(CHANNELS_IN_A_ROW, dim=1)
+    h = F.conv2d(first, weights[0], bias, padding=1)
+    for part, of_part in zip(others, weights[1:], strict=True):
+        h += F.conv2d(part, of_part, padding=1)
+    return h
 
 
 def leaky_convs(*channels):

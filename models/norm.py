@@ -36,7 +36,9 @@ class NormSiLU(nn.GroupNorm):
             weight, bias = weight * (1 + scale), bias * (1 + scale) + shift  # (B or 1, C)
         if torch.is_grad_enabled():
             return _NormSiLU.apply(x, weight, bias, groups, self.eps)
-        h = torch.addcmul(_map(bias), _normalised(x, groups, self.eps)[0], _map(weight))
+        h = x.float()
+        scale, shift, _ = _standardising(h, groups, self.eps)
+        h = torch.addcmul(_map(shift * weight + bias), h, _map(scale * weight))
         return F.silu(h, inplace=True).type_as(x)
 
     def whole_groups(self, channels):
@@ -91,10 +93,16 @@ class _NormSiLU(torch.autograd.Function):
 def _normalised(x, groups, eps):
     """x normalised in float32, laid out as x is, and 1 / deviation of each group (B, groups)."""
     x = x.float()
+    scale, shift, rstd = _standardising(x, groups, eps)
+    return torch.addcmul(_map(shift), x, _map(scale)), rstd
+
+
+def _standardising(x, groups, eps):
+    """Scale and shift (B, C) that normalise x in float32, and 1 / deviation of each group (B, groups)."""
     variance, mean = (moments if x.device.type == "cpu" else moments_at_once)(x, groups)  # (B, groups), both
     rstd = torch.rsqrt(variance + eps)
     scale, shift = (y.repeat_interleave(x.shape[1] // groups, dim=1) for y in (rstd, -mean * rstd))
-    return torch.addcmul(_map(shift), x, _map(scale)), rstd
+    return scale, shift, rstd
 
 
 def moments_at_once(x, groups):

@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from models.layers import ResBlock, TimeEmbedding, conv3, upsampled_conv3
+from models.plain import plain_path
 
 
 def test_a_new_block_is_its_skip():
@@ -50,3 +51,16 @@ def test_a_skip_shared_by_two_halves_is_as_good_as_one_for_each(channels, gradie
     with torch.set_grad_enabled(gradients):
         shared, each = block(h, time, skip), block(h, time, skip.repeat(2, 1, 1, 1))
     torch.testing.assert_close(shared, each, rtol=1e-5, atol=1e-5 * each.abs().max().item())
+
+
+@torch.no_grad()
+def test_a_wide_convolution_keeps_the_digits_of_float32():
+    conv = conv3(768, 4)
+    x = torch.rand(1, 768, 6, 5).contiguous(memory_format=torch.channels_last)
+    true = F.conv2d(x.double(), conv.weight.double(), conv.bias.double(), padding=1)
+    with plain_path():
+        plain = conv(x)
+    assert (conv(x) - true).abs().max() < 2e-6 * true.abs().max()
+    assert (plain - true).abs().max() < 1e-5 * true.abs().max()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert conv(x).dtype == torch.bfloat16
