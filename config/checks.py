@@ -84,6 +84,7 @@ def _validate_loss(loss):
     _at_least(0, "loss.limb_weight", loss.limb_weight)
     _at_least(0, "loss.correctness_weight", loss.correctness_weight)
     _at_least(0, "loss.affine_weight", loss.affine_weight)
+    _at_least(0, "loss.calibrated_weight", loss.calibrated_weight)
 
 
 def _validate_training(training):

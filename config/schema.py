@@ -56,6 +56,7 @@ class LossConfig:
     vgg19_weights: str = ""  # torchvision's vgg19-dcbb9e9d.pth; empty: looked for in torch's cache.
     correctness_weight: float = 1.0  # Sampling correctness.
     affine_weight: float = 0.0025  # Affine regularisation.
+    calibrated_weight: float = 0.0  # Of these losses for self-calibrated flows too; 0: none, as in the paper.
 
 
 @dataclass

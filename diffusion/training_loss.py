@@ -12,6 +12,7 @@ from models.flow_losses import FlowLoss, PixelFeatures
 from models.vgg import TAPS, VGG19Features
 
 INITIAL_WEIGHTS, SAMPLE_NOISE, DROPOUT = range(3)  # What a derived seed of training is for.
+SIDES = ("source", "target")
 QUARTERS = 4  # Of the times t, each with a mean error of its own in the log.
 
 
@@ -42,18 +43,30 @@ class TrainingLoss:
         t, noise, keep = self.draw_noise(batch["position"], batch["target_image"].shape[1:])
         x_0 = batch["target_image"]
         x_t = self.diffusion.q_sample(x_0, t, noise)
-        prediction, condition = model(x_t, t, batch["source_image"], batch["source_pose"], batch["target_pose"], keep)
+        given = batch["source_image"], batch["source_pose"], batch["target_pose"], keep
+        prediction, condition, calibrated = model(x_t, t, *given)
         mse, vb = self.diffusion.losses(prediction.float(), x_0, x_t, t, noise)  # (2N,), (2N,)
         parts = {"mse": mse.mean(), "vb": vb.mean()}
         weight = self.diffusion.min_snr_weight(t, self.weights.min_snr) if self.weights.min_snr else 1
         total = (weight * mse).mean() + vb.mean()
         if self.flow_loss:
-            source, target = ((batch[f"{side}_image"], batch[f"{side}_pose"]) for side in ("source", "target"))
-            correctness, affine = self.flow_loss(condition.flows, source, target)
-            total = total + self.weights.correctness_weight * correctness + self.weights.affine_weight * affine
-            parts |= {"correctness": correctness, "affine": affine}
+            of_flows, of_parts = self._flow_losses(condition.flows, calibrated, batch)
+            total, parts = total + of_flows, parts | of_parts
         measured = {name: (value.detach(), 1) for name, value in {"loss": total, **parts}.items()}
         return Losses(total, measured | by_quarter(mse.detach(), t))
+
+    def _flow_losses(self, flows, calibrated, batch):
+        """The weighted sum of the flow losses, and the parts of it by name."""
+        features = [self.flow_loss.features(batch[f"{side}_image"], batch[f"{side}_pose"]) for side in SIDES]
+        correctness, affine = self.flow_loss({stride: [flow] for stride, flow in flows.items()}, *features)
+        total = self.weights.correctness_weight * correctness + self.weights.affine_weight * affine
+        parts = {"correctness": correctness, "affine": affine}
+        if calibrated and self.weights.calibrated_weight:
+            correctness, affine = self.flow_loss(calibrated, *features)
+            of_calibrated = self.weights.correctness_weight * correctness + self.weights.affine_weight * affine
+            total = total + self.weights.calibrated_weight * of_calibrated
+            parts |= {"correctness_calibrated": correctness, "affine_calibrated": affine}
+        return total, parts
 
     def draw_noise(self, positions, shape):
         """t (2N,), noise (2N, 3, H, W) and keep (2N,) for samples at the given places in the data."""

@@ -6,7 +6,6 @@ the same after self-calibration (while the test pairs are drawn, mean over block
 with, for no flow at all and for the affine flow of each pair that is nearest to the truth.
 """
 
-import contextlib
 import dataclasses
 import json
 from collections import defaultdict
@@ -29,7 +28,6 @@ from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import draw_pairs
 from evaluation.statistics import estimates, people_of
 from evaluation.wording import counted, sides
-from models.flow_attention import SelfCalibration
 from models.pose_transfer import PoseTransferModel
 
 BATCH = 8
@@ -138,31 +136,23 @@ def _model_errors(model, batch, truths, sampling, seed):
     def errors_of(flow):
         return [flow_errors(own, *truth) for own, truth in zip(upsampled(flow, size), truths, strict=True)]
 
-    with _calibrated(model, size, errors_of) as after:
+    after = defaultdict(list)  # By stride, of each block and step.
+
+    def keep(module, inputs, outputs):  # noqa: ARG001
+        for stride, flows in outputs[1].items():
+            after[stride] += map(errors_of, flows)
+
+    hook = model.denoiser.register_forward_hook(keep)
+    try:
         _, condition = draw_pairs(model, batch, sampling, seed)
+    finally:
+        hook.remove()
     rows = {}
     for stride in sorted(condition.flows):
         rows[f"stride {stride}"] = errors_of(condition.flows[stride])
-        if after[stride]:  # Of each block and step.
+        if stride in after:
             rows[f"stride {stride}, self-calibrated"] = [_mean(of_pair) for of_pair in zip(*after[stride], strict=True)]
     return rows
-
-
-@contextlib.contextmanager
-def _calibrated(model, size, errors_of):
-    """A dictionary by stride of what `errors_of` says of each flow that self-calibration returns in a `with` block."""
-    found = defaultdict(list)
-
-    def keep(module, inputs, flow):  # noqa: ARG001
-        found[size[0] // flow.shape[2]].append(errors_of(flow))
-
-    blocks = [module for module in model.modules() if isinstance(module, SelfCalibration)]
-    hooks = [block.register_forward_hook(keep) for block in blocks]
-    try:
-        yield found
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def upsampled(flow, size):

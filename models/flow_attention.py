@@ -51,9 +51,10 @@ class FlowAttention(nn.Module):
         return Site(feature, flow, mask, warped, centred, self.attention.keys(feature))
 
     def forward(self, x, site):
-        """The residual to add to x (B, C, H, W)."""
-        flow = self.calibration(x, site) if self.calibration else site.flow
-        return x * (1 - site.mask) + self.attention(x, flow, site) * site.mask
+        """The residual to add to x (B, C, H, W), and the calibrated flow (B, 2, H, W) or None."""
+        calibrated = self.calibration(x, site) if self.calibration else None
+        flow = site.flow if calibrated is None else calibrated
+        return x * (1 - site.mask) + self.attention(x, flow, site) * site.mask, calibrated
 
 
 class UnwarpedFeature(nn.Module):
@@ -64,7 +65,7 @@ class UnwarpedFeature(nn.Module):
         return Site(feature)
 
     def forward(self, x, site):  # noqa: ARG002
-        return site.feature
+        return site.feature, None
 
 
 class SelfCalibration(nn.Module):

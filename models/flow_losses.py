@@ -24,19 +24,23 @@ class FlowLoss(nn.Module):
         self.extractor, self.kernels, self.limb_weight = extractor, kernels, limb_weight
 
     def forward(self, flows, source, target):
-        """Two scalars: correctness and affine regularisation.
+        """Two scalars: correctness and affine regularisation, summed over strides.
 
-        flows by stride; source and target: an image (B, 3, H, W) in [-1, 1] and its pose map (B, 20, H, W), each.
+        flows: a list by stride, over which the mean is taken; source and target: what `features` returned of them.
         """
-        with torch.no_grad(), torch.autocast(source[0].device.type, enabled=False):
-            source, target = self._features(*source), self._features(*target)
-        flows = [flows[stride].float() for stride in self.kernels]
-        correctness = sum(
-            sampling_correctness(resize_flow(flow, a.shape[2:]), a, b)
-            for flow, a, b in zip(flows, source, target, strict=True)
-        )
-        affine = sum(affine_regularisation(flow, k) for flow, k in zip(flows, self.kernels.values(), strict=True))
+        correctness = affine = 0
+        for (stride, kernel), a, b in zip(self.kernels.items(), source, target, strict=True):
+            for flow in flows[stride]:
+                flow, count = flow.float(), len(flows[stride])
+                correctness = correctness + sampling_correctness(resize_flow(flow, a.shape[2:]), a, b) / count
+                affine = affine + affine_regularisation(flow, kernel) / count
         return correctness, affine
+
+    @torch.no_grad()
+    def features(self, image, pose):
+        """What correctness compares: a map per stride, of an image (B, 3, H, W) in [-1, 1], pose map (B, 20, H, W)."""
+        with torch.autocast(image.device.type, enabled=False):
+            return self._features(image, pose)
 
     def _features(self, image, pose):
         maps = self.extractor(image)

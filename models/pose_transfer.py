@@ -78,18 +78,22 @@ class PoseTransferModel(
 
         t: (B,), or (1,) for all samples alike.
         """
-        return self.denoiser(x_t, t, target_pose, condition)
+        return self.denoiser(x_t, t, target_pose, condition)[0]
 
     def denoise_both(self, x_t, t, target_pose, condition):
         """What `denoise` predicts with the condition and without it, each (B, 6, H, W): less than twice the work."""
         if is_plain():
             return tuple(self.denoise(x_t, t, target_pose, given) for given in (condition, None))
-        return self.denoiser(x_t, t, target_pose, condition, both=True).chunk(2)
+        return self.denoiser(x_t, t, target_pose, condition, both=True)[0].chunk(2)
 
     def forward(self, x_t, t, source_image, source_pose, target_pose, keep):
-        """For training: the prediction (B, 6, H, W) and the Condition. keep: (B,) bool, False drops the condition."""
+        """For training: the prediction (B, 6, H, W), the Condition, and the self-calibrated flows by stride.
+
+        keep: (B,) bool, False drops the condition.
+        """
         condition = dataclasses.replace(self.encode(source_image, source_pose, target_pose), keep=keep)
-        return self.denoise(x_t, t, target_pose, condition), condition
+        prediction, calibrated = self.denoiser(x_t, t, target_pose, condition)
+        return prediction, condition, calibrated
 
     def recompute(self, parts):
         """Let parts keep only their inputs for the backward pass: less memory, more time, the same gradients.

@@ -53,12 +53,15 @@ class UNet(nn.Module):
         zero_(self.conv_out)
 
     def forward(self, x_t, t, target_pose, condition, both=False):
-        """x_t (B, 3, H, W), t (B,) or (1,), target_pose (B, 20, H, W), condition or None -> (B, 6, H, W).
+        """x_t (B, 3, H, W), t (B,) or (1,), target_pose (B, 20, H, W), condition or None -> (B, 6, H, W), calibrated.
 
         both: the predictions with the condition, then those without, (2 B, 6, H, W). What comes before the first flow
         attention, the same for both, is computed once.
+        calibrated: stride -> the flows (B, 2, H, W) of that grid that self-calibration made of the condition's, from
+        each flow attention in turn.
         """
         time, branches = self.time(t), Branches(condition, len(x_t), both)
+        calibrated = {}
 
         # Input side, slim levels: their first maps go on as they are, and fused as skips.
         h = self.stem(laid_out(torch.cat([x_t, target_pose], dim=1)))
@@ -71,19 +74,23 @@ class UNet(nn.Module):
         # Input side, deep levels.
         deep_skips = []
         for stride, level in zip(self.deep_strides, self.deep_in, strict=True):
-            skips = level(h, time, branches, stride)
+            *skips, flow = level(h, time, branches, stride)
+            calibrated[stride] = [flow]
             deep_skips.append(skips)
             h = skips[-1]
 
         # Middle.
-        h = self.middle(h, time, branches, self.deep_strides[-1])
+        h, flow = self.middle(h, time, branches, self.deep_strides[-1])
+        calibrated[self.deep_strides[-1]].append(flow)
 
         # Output side.
         for stride, level, skips in reversed(list(zip(self.deep_strides, self.deep_out, deep_skips, strict=True))):
-            h = level(h, skips, time, branches, stride)
+            h, flow = level(h, skips, time, branches, stride)
+            calibrated[stride].append(flow)
         for level, skip in reversed(list(zip(self.slim_out, slim_skips, strict=True))):
             h = level(h, skip, time)
-        return self.conv_out(self.norm_out(h))
+        present = {stride: flows for stride, flows in calibrated.items() if flows[0] is not None}
+        return self.conv_out(self.norm_out(h)), present
 
     def prepare(self, condition):
         """The Site of each flow attention, by its place, for `Condition.sites`: what sampling need not repeat."""
@@ -117,13 +124,15 @@ class AttendingLevel(Recomputable):
         return {f"{self.place}{stride}": self._site(condition, stride)}
 
     def attend(self, h, branches, stride):
-        """h plus the flow attention's residual, for the samples that are conditioned."""
+        """h plus what flow attention adds, for the samples that are conditioned, and the calibrated flow or None."""
         condition = branches.condition
         if condition is None:
-            return h
+            return h, None
         prepared = condition.sites and not (torch.is_grad_enabled() or is_plain())
         site = condition.sites[f"{self.place}{stride}"] if prepared else self._site(condition, stride)
-        return branches.added(h, lambda x: self.attention(x, site))
+        conditioned, rest = branches.apart(h)
+        residual, flow = self.attention(conditioned, site)
+        return branches.together(conditioned, residual, rest), flow
 
     def _site(self, condition, stride):
         flow, mask = condition.flows.get(stride), condition.masks.get(stride)
@@ -138,14 +147,14 @@ class Branches:
     count: int  # Samples, each branch counted once.
     both: bool  # Whether they are predicted with the condition and without it.
 
-    def added(self, h, residual):
-        """h plus residual(h): for the samples that keep their condition or, of both branches, for the first.
+    def apart(self, h):
+        """The samples that are conditioned, and those that are not: the same ones before the first flow attention."""
+        return h.chunk(2) if len(h) > self.count else (h, h)
 
-        The first time, the samples are still the same for both branches.
-        """
-        conditioned, rest = h.chunk(2) if len(h) > self.count else (h, h)
-        of_source, keep = residual(conditioned), self.condition.keep
-        conditioned = conditioned + (of_source if keep is None else of_source * keep[:, None, None, None])
+    def together(self, conditioned, residual, rest):
+        """The samples to go on with: what keeps its condition gains the residual."""
+        keep = self.condition.keep
+        conditioned = conditioned + (residual if keep is None else residual * keep[:, None, None, None])
         return torch.cat([conditioned, rest]) if self.both else conditioned
 
 
@@ -162,11 +171,11 @@ class DeepInput(AttendingLevel):
         self.attention = attention
 
     def forward(self, h, time, branches, stride):
-        """The three skips of the level; the last one goes on."""
+        """The three skips of the level, of which the last one goes on, and the calibrated flow."""
         first = self.down(h, time)
         second = self.block1(first, time)
-        third = self.attend(self.block2(second, time), branches, stride)
-        return first, second, third
+        third, flow = self.attend(self.block2(second, time), branches, stride)
+        return first, second, third, flow
 
 
 class Middle(AttendingLevel):
@@ -181,7 +190,9 @@ class Middle(AttendingLevel):
         self.block2 = ResBlock(width, width, **options)
 
     def forward(self, h, time, branches, stride):
-        return self.block2(self.attend(self.block1(h, time), branches, stride), time)
+        """What goes on, and the calibrated flow."""
+        h, flow = self.attend(self.block1(h, time), branches, stride)
+        return self.block2(h, time), flow
 
 
 class DeepOutput(AttendingLevel):
@@ -198,11 +209,12 @@ class DeepOutput(AttendingLevel):
         self.up = ResBlock(width, width, resample="up", **options)
 
     def forward(self, h, skips, time, branches, stride):
+        """What goes on, and the calibrated flow."""
         first, second, third = skips
         h = self.block1(h, time, third)
-        h = self.attend(self.block2(h, time, second), branches, stride)
+        h, flow = self.attend(self.block2(h, time, second), branches, stride)
         h = self.block3(h, time, first)
-        return self.up(h, time)
+        return self.up(h, time), flow
 
 
 class SlimOutput(Recomputable):

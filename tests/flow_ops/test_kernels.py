@@ -197,11 +197,11 @@ def test_flow_attention_is_the_same_on_kernels(on_host, monkeypatch):
     attention = FlowAttention(32, 32, 3, 4)
     tensors = [torch.randn(2, 32, 8, 8), torch.randn(2, 32, 8, 8), torch.randn(2, 2, 8, 8), torch.rand(2, 1, 8, 8)]
     leaves = [*(x.requires_grad_() for x in tensors), *attention.parameters()]
-    out = attention(tensors[0], attention.prepare(*tensors[1:]))
+    out, _ = attention(tensors[0], attention.prepare(*tensors[1:]))
     ours = [out, *torch.autograd.grad(out.sum(), leaves)]
     assert {name.rsplit("_", 2)[0] for name in on_host} == {"gaussian", "attention3", "bilinear", "correlation"}
     monkeypatch.delitem(kernels.STARTERS, "cpu")
-    out = attention(tensors[0], attention.prepare(*tensors[1:]))
+    out, _ = attention(tensors[0], attention.prepare(*tensors[1:]))
     for mine, plain in zip(ours, [out, *torch.autograd.grad(out.sum(), leaves)], strict=True):
         torch.testing.assert_close(mine, plain, rtol=1e-3, atol=1e-4)
 

@@ -50,7 +50,7 @@ def test_a_part_left_out_is_what_the_whole_computes_without_it(both, part, monke
     if part == "calibration":
         monkeypatch.setattr("models.flow_attention.SelfCalibration.forward", lambda *given: given[2].flow)
     elif part == "flow":
-        monkeypatch.setattr("models.flow_attention.FlowAttention.forward", lambda *given: given[2].feature)
+        monkeypatch.setattr("models.flow_attention.FlowAttention.forward", lambda *given: (given[2].feature, None))
     else:
         whole.denoiser.fusion = nn.Identity()
     torch.manual_seed(1)
@@ -61,8 +61,8 @@ def test_every_parameter_that_is_left_has_a_gradient(both):
     _, without = both
     without.train()
     noisy, source_image, source_pose, target_pose = batch()
-    prediction, condition = without(**noisy, source_image=source_image, source_pose=source_pose,
-                                    target_pose=target_pose, keep=torch.tensor([True, True]))  # fmt: skip
+    prediction, condition, _ = without(**noisy, source_image=source_image, source_pose=source_pose,
+                                       target_pose=target_pose, keep=torch.tensor([True, True]))  # fmt: skip
     total = prediction.square().mean() + sum(flow.square().mean() for flow in condition.flows.values())
     total.backward()
     assert [name for name, parameter in without.named_parameters() if parameter.grad is None] == []

@@ -45,7 +45,7 @@ def test_all_networks_are_captured_for_training(captured, flow, recomputed):
     noisy, source_image, source_pose, target_pose = batch()
 
     def gradients():
-        prediction, _ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
+        prediction, *_ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
                               keep=torch.tensor([True, False]))  # fmt: skip
         return torch.autograd.grad(prediction.square().mean(), list(model.parameters()), allow_unused=True)
 

@@ -41,7 +41,7 @@ def test_the_mask_blends_what_comes_along_the_flow_with_what_is_there():
     attention = FlowAttention(32, 32, 3, 4)
     x, feature, flow = torch.randn(1, 32, 8, 8), torch.randn(1, 32, 8, 8), torch.randn(1, 2, 8, 8)
     none, half, full = (
-        attention(x, attention.prepare(feature, flow, torch.full((1, 1, 8, 8), value))) for value in (0.0, 0.5, 1.0)
+        attention(x, attention.prepare(feature, flow, torch.full((1, 1, 8, 8), value)))[0] for value in (0.0, 0.5, 1.0)
     )
     torch.testing.assert_close(none, x)
     torch.testing.assert_close(half, (x + full) / 2)

@@ -63,11 +63,16 @@ def test_a_flow_on_a_finer_grid_is_scaled_with_it():
     assert (finer[0, 1] == -4).all()
 
 
+def alone(flows):
+    return {stride: [flow] for stride, flow in flows.items()}
+
+
 def test_pixel_features_are_finite_under_the_losses_also_for_black_grey_and_white():
     loss = FlowLoss(PixelFeatures([4, 8]), {4: 3, 8: 2})
     for value in (-1.0, 0.0, 1.0):
         flows = {4: torch.randn(1, 2, 8, 8, requires_grad=True), 8: torch.randn(1, 2, 4, 4, requires_grad=True)}
-        total = sum(loss(flows, (torch.full((1, 3, 32, 32), value), None), (torch.rand(1, 3, 32, 32) * 2 - 1, None)))
+        images = torch.full((1, 3, 32, 32), value), torch.rand(1, 3, 32, 32) * 2 - 1
+        total = sum(loss(alone(flows), *(loss.features(image, None) for image in images)))
         total.backward()
         assert all(flow.grad.isfinite().all() for flow in flows.values())
 
@@ -95,13 +100,22 @@ def test_closeness_is_1_on_a_limb_falls_with_the_distance_and_vanishes_without_t
 def test_limbs_tell_the_true_flow_where_the_photo_is_of_one_colour():
     loss = FlowLoss(PixelFeatures([4]), {4: 3}, limb_weight=1.0)
     grey = torch.zeros(1, 3, 64, 64)
-    source, target = (grey, standing(24)), (grey, standing(40))
+    sides = (grey, standing(24)), (grey, standing(40))
     right, none = torch.zeros(2, 1, 2, 16, 16)
     right[:, 0] = -4
-    (of_right, _), (of_none, _) = (loss({4: flow}, source, target) for flow in (right, none))
+    of_right, of_none = (loss({4: [flow]}, *(loss.features(*side) for side in sides))[0] for flow in (right, none))
     assert of_right < of_none / 4
-    colours_alone = FlowLoss(PixelFeatures([4]), {4: 3})
-    assert colours_alone({4: right}, source, target)[0] == colours_alone({4: none}, source, target)[0]
+    loss = FlowLoss(PixelFeatures([4]), {4: 3})
+    of_right, of_none = (loss({4: [flow]}, *(loss.features(*side) for side in sides))[0] for flow in (right, none))
+    assert of_right == of_none
+
+
+def test_losses_of_several_flows_of_a_stride_are_their_mean():
+    loss = FlowLoss(PixelFeatures([4]), {4: 3})
+    source, target = (loss.features(torch.rand(1, 3, 64, 64), None) for _ in range(2))
+    flows = torch.randn(3, 1, 2, 16, 16)
+    together, alone = loss({4: list(flows)}, source, target), [loss({4: [flow]}, source, target) for flow in flows]
+    torch.testing.assert_close(torch.stack(together), torch.tensor(alone).mean(dim=0))
 
 
 def write_vgg(path, change=lambda weights: weights):
@@ -124,7 +138,7 @@ def test_vgg_features_come_from_a_file_of_torchvisions_names_and_fit_the_strides
     assert not any(p.requires_grad for p in features.parameters())
 
     flows = {8: torch.randn(1, 2, 8, 8), 16: torch.randn(1, 2, 4, 4), 32: torch.randn(1, 2, 2, 2)}
-    correctness, affine = FlowLoss(features, {8: 3, 16: 2, 32: 2})(flows, (image, None), (image.flip(3), None))
+    correctness, affine = FlowLoss(features, {8: 3, 16: 2, 32: 2})(alone(flows), maps, features(image.flip(3)))
     assert correctness.isfinite()
     assert affine.isfinite()
 

@@ -59,7 +59,7 @@ def test_gradients_equal_those_of_the_plain_path(model):
     model.train()
 
     def gradients():
-        prediction, _ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
+        prediction, *_ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
                               keep=torch.tensor([True, False]))  # fmt: skip
         return torch.autograd.grad(prediction.square().mean(), list(model.parameters()), allow_unused=True)
 

@@ -43,7 +43,7 @@ def test_training_forward_equals_encode_and_denoise_with_and_without_the_conditi
     assert not torch.allclose(kept, dropped, atol=1e-3)
 
     keep = torch.tensor([True, False])
-    prediction, _ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
+    prediction, *_ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
                           keep=keep)  # fmt: skip
     torch.testing.assert_close(prediction[0], kept[0])
     torch.testing.assert_close(prediction[1], dropped[1])
@@ -64,7 +64,7 @@ def test_parts_computed_again_give_the_same_gradients_and_keep_less(parts, most)
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            prediction, _ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
+            prediction, *_ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
                                   keep=torch.tensor([True, False]))  # fmt: skip
         prediction.square().mean().backward()
         gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
@@ -107,8 +107,8 @@ def test_each_input_has_an_effect(model):
 def test_every_parameter_has_a_gradient():
     model = shaken(tiny_model_config()).train()
     noisy, source_image, source_pose, target_pose = batch()
-    prediction, condition = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
-                                  keep=torch.tensor([True, True]))  # fmt: skip
+    prediction, condition, _ = model(**noisy, source_image=source_image, source_pose=source_pose,
+                                     target_pose=target_pose, keep=torch.tensor([True, True]))  # fmt: skip
     (prediction.square().sum() + sum(flow.square().sum() for flow in condition.flows.values())).backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
 
@@ -116,7 +116,7 @@ def test_every_parameter_has_a_gradient():
 def test_no_parameter_is_left_out_of_the_graph_when_all_conditions_are_dropped():
     model = PoseTransferModel(tiny_model_config())
     noisy, source_image, source_pose, target_pose = batch()
-    prediction, _ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
+    prediction, *_ = model(**noisy, source_image=source_image, source_pose=source_pose, target_pose=target_pose,
                           keep=torch.tensor([False, False]))  # fmt: skip
     prediction.sum().backward()
     assert [name for name, p in model.named_parameters() if p.grad is None] == []

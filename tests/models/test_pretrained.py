@@ -78,7 +78,7 @@ def test_a_loaded_model_can_be_trained(folder):
     model = PoseTransferModel.from_pretrained(folder).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1)
     images, poses = torch.rand(2, 3, 32, 32), torch.rand(2, 20, 32, 32)
-    prediction, _ = model(images, torch.tensor([3, 5]), images, poses, poses, keep=None)
+    prediction, *_ = model(images, torch.tensor([3, 5]), images, poses, poses, keep=None)
     prediction.sum().backward()
     weight = model.denoiser.conv_out.bias.clone()
     optimizer.step()
