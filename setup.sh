@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what this repository needs: `bash setup.sh`, or `bash setup.sh --dev` for the test tools too.
+# Installs what this repository needs: `bash setup.sh`. `--pose` adds what finds poses in photos (--detect-pose of
+# data/import_dataset.py), `--dev` that and the test tools.
 #
 # It goes into the active virtual or conda environment (never conda's base), else into .venv here. With an NVIDIA GPU,
 # the CuPy that fits torch's CUDA comes along. What is installed already is skipped by a stamp, the hash
@@ -72,6 +73,11 @@ install_dev() {
     quiet_pip install -r requirements-dev.txt
 }
 
+install_pose() {
+    say "installing requirements-pose.txt"
+    quiet_pip install --no-deps -r requirements-pose.txt
+}
+
 install_gpu() {
     CUDA_MAJOR="$("$PYTHON" -c 'import torch; print((torch.version.cuda or "").split(".")[0])')"
     case "$CUDA_MAJOR" in
@@ -112,14 +118,17 @@ install_part() {
     fresh_stamps+=("$(stamp_of "$part")" "$hash")
 }
 
+# rtmlib asks for two more OpenCVs beside the one that is there.
+HARMLESS='^rtmlib [0-9.]+ requires opencv-(contrib-)?python, which is not installed'
+
 # Stamps are written after pip has found the whole environment consistent.
 finish() {
-    local check
+    local conflicts
     if [ ${#fresh_stamps[@]} -eq 0 ]; then
         return
     fi
-    if ! check="$("$PYTHON" -m pip check 2>&1)"; then
-        echo "$check" >&2
+    if ! conflicts="$("$PYTHON" -m pip check 2>&1)" && conflicts="$(grep -vE "$HARMLESS" <<<"$conflicts")"; then
+        echo "$conflicts" >&2
         [ "$ENVIRONMENT" != "$PWD/.venv" ] || fail "pip check found the conflicts above in $ENVIRONMENT."
         say "your environment holds the conflicts above; if one of them matters here, use an environment of its own"
     fi
@@ -130,17 +139,20 @@ finish() {
     done
 }
 
-dev=no
-case "$*" in
-    "") ;;
-    --dev) dev=yes ;;
-    *) fail "$*: the only option is --dev" ;;
-esac
+dev=no pose=no
+for option in "$@"; do
+    case "$option" in
+        --dev) dev=yes pose=yes ;;
+        --pose) pose=yes ;;
+        *) fail "$option: the options are --pose and --dev" ;;
+    esac
+done
 
 ensure_environment
 export PIP_CONSTRAINT="constraints.txt${PIP_CONSTRAINT:+ $PIP_CONSTRAINT}"
 fresh_stamps=()
 install_part base requirements.txt
+[ "$pose" = no ] || install_part pose requirements-pose.txt
 [ "$dev" = no ] || install_part dev requirements-dev.txt
 if has_gpu; then
     install_part gpu requirements-gpu.txt

@@ -30,10 +30,9 @@ from data.pairs import result_name
 from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import batches_of, draw_pairs, filled
 from diffusion.precision import compile_for_sampling
+from evaluation.results import SETTINGS_FILE
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import read_config, weights_file
-
-SETTINGS_FILE = "settings.json"
 
 
 @command
@@ -49,9 +48,10 @@ def main():
     model = PoseTransferModel.from_pretrained(checkpoint).to(state.device, memory_format=torch.channels_last)
     if args.compile:
         compile_for_sampling(model)
-    pairs = TestPairs(args.data, model.config.image_size, targets=False)
+    resize = model.experiment.data.resize
+    pairs = TestPairs(args.data, model.config.image_size, targets=False, resize=resize)
     results = [result_name(*pair) for pair in pairs.pairs[: args.limit]]
-    out = claim_folder(args.out, settings_of(checkpoint, sampling, args.seed, args.data), state, args.replace)
+    out = claim_folder(args.out, settings_of(checkpoint, sampling, args.seed, args.data, resize), state, args.replace)
 
     batches = batches_of(results, args.batch_size)[state.process_index :: state.num_processes]
     batches = [batch for batch in batches if not all((out / results[i]).is_file() for i in batch)]
@@ -66,8 +66,8 @@ def main():
     began = time.monotonic()
     for batch in progress:
         images, _ = draw_pairs(model, to_device(batch, state.device), sampling, args.seed)
-        for name, image in zip(batch["result"], images, strict=True):
-            write_picture(to_image(image), out / name)
+        for name, image, part in zip(batch["result"], images, batch["shown"].tolist(), strict=True):
+            write_picture(to_image(image[:, part[0] : part[2], part[1] : part[3]]), out / name)
         if began and state.is_main_process:
             count = len(set(batch["result"]))
             print(f"{out}: the first {count} pictures took {time.monotonic() - began:.1f} s", flush=True)
@@ -114,10 +114,11 @@ def sampling_settings(args, sampling):
     return sampling
 
 
-def settings_of(checkpoint, sampling, seed, data):
+def settings_of(checkpoint, sampling, seed, data, resize):
     """All that the pictures depend on beside the pairs, name -> value."""
     digest = sha256_of(weights_file(checkpoint))
-    return {"weights": digest, **dataclasses.asdict(sampling), "seed": seed, "data": str(Path(data).resolve())}
+    where = str(Path(data).resolve())
+    return {"weights": digest, **dataclasses.asdict(sampling), "seed": seed, "data": where, "resize": resize}
 
 
 def claim_folder(path, settings, state, replace):

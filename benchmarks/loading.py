@@ -35,6 +35,7 @@ from data.levels import to_device
 from data.loader import Loader
 from data.pairs import keypoint_path, lmdb_key
 from data.pose import COLOURS, LIMBS, THICKNESS, annotation_to_image, pose_levels, read_keypoints
+from data.resize import placement
 
 SIZE = (256, 256)
 BATCH = 8
@@ -152,7 +153,7 @@ def parts(ours, theirs):
     name = ours.pairs[0].target
     path, random, places = keypoint_path(ours.root, name), np.random.default_rng(0), itertools.count()
     image, keypoints = ours.store.read(lmdb_key(name)), read_keypoints(path)
-    joints = annotation_to_image(keypoints, SIZE)
+    joints, placed = annotation_to_image(keypoints, SIZE), placement(None, SIZE, "squeeze")
 
     calls = {
         "read and decode an image, ms": (
@@ -161,7 +162,7 @@ def parts(ours, theirs):
         ),
         "an image to an enlarged and cropped tensor, ms": (
             lambda: to_tensor(enlarged(image, keypoints, random)[0]),
-            lambda: vary(image, keypoints, random),
+            lambda: vary(image, placed, random),
         ),
         "read keypoints, ms": (lambda: np.loadtxt(path), lambda: read_keypoints(path)),
         "draw a pose map, ms": (lambda: float_pose(joints), lambda: torch.from_numpy(pose_levels(joints, SIZE))),

@@ -39,7 +39,7 @@ def main():
     use_machine()
     set_precision("no")
     model = PoseTransferModel.from_pretrained(resolve_checkpoint(args.checkpoint)).to(device())
-    batch = some_pairs(args.data, model.config.image_size, args.pairs)
+    batch = some_pairs(args.data, model, args.pairs)
 
     def draw(sampler, steps):
         sampling = SamplingConfig(sampler, steps=steps, guidance=args.guidance)
@@ -75,9 +75,9 @@ def parse_args():
     return parser.parse_args()
 
 
-def some_pairs(root, size, count):
-    """A batch of `count` of the test pairs below `root`."""
-    pairs = TestPairs(root, size, targets=False)
+def some_pairs(root, model, count):
+    """A batch of `count` of the test pairs below `root`, as a model sees them."""
+    pairs = TestPairs(root, model.config.image_size, targets=False, resize=model.experiment.data.resize)
     count = min(count, len(pairs))
     items = [pairs[i * len(pairs) // count] for i in range(count)]
     return to_device(torch.utils.data.default_collate(items), device())

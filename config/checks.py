@@ -8,6 +8,7 @@ SAMPLERS = ("ddim", "ddpm", "dpm++", "unipc")
 PARALLELS = ("ddp", "fsdp")
 PRECISIONS = ("no", "tf32", "bf16", "fp16")
 RECOMPUTED = ("none", "blocks", "levels")
+RESIZES = ("squeeze", "pad", "crop")  # See data.resize.
 FLOW_FEATURES = ("vgg19", "pixels")
 
 
@@ -74,6 +75,7 @@ def _validate_image_size(model, largest):
 
 
 def _validate_data(data):
+    _one_of(RESIZES, "data.resize", data.resize)
     _at_least(0, "data.workers", data.workers)
     _between(0, 1, "data.max_damaged", data.max_damaged)
 

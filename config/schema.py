@@ -41,6 +41,7 @@ class DataConfig:
 
     root: str = "datasets/deepfashion"  # Holds img/, pose/, train_pairs.txt and test_pairs.txt.
     lmdb: str = "datasets/deepfashion_lmdb"  # What data/prepare_data.py wrote: one folder HEIGHT-WIDTH per size.
+    resize: str = "squeeze"  # Photos to the image size: squeeze (aspect not kept), pad (white bars), crop (the middle).
     augment: bool = True  # Random scale, crop and flip.
     workers: int = 4  # Loader processes per training process; 0 loads in the process itself.
     max_damaged: float = 0.01  # Share of pairs with an unreadable image, above which training stops.

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from config.errors import InputError
-from data.images import read_rgb, squeeze, to_levels
+from data.images import photo_size, read_rgb, to_levels
 from data.pairs import check_images, check_keypoints, keypoint_path, lmdb_key, read_pairs, result_name, without
-from data.pose import annotation_to_image, pose_levels, read_keypoints
+from data.pose import pose_levels, read_keypoints
+from data.resize import fit, placement, shown
 from data.store import DamagedImage, ImageStore
 
 LARGEST_SCALE = 0.05  # Training images grow by up to this share before they are cropped.
@@ -41,6 +42,9 @@ class PairDataset(Dataset):
         if seed < 0:
             raise InputError(f"training.seed: expected 0 or more, got {seed}")
         self.store = ImageStore(data.lmdb, self.size)
+        self.resize = self.store.resize()
+        if self.resize != data.resize:
+            raise InputError(f"data.resize: {data.resize}, but {self.store.path} holds images made by {self.resize}")
         self.pairs = without(read_pairs(self.root, "train"), self.store.left_out())
         check_images(self.pairs, lambda image: lmdb_key(image) in self.store, f"is not in {self.store.path}")
         check_keypoints(self.pairs, self.root)
@@ -97,9 +101,12 @@ class PairDataset(Dataset):
 
     def _load(self, name, random):
         """Image (3, H, W) and pose map (20, H, W) in levels, varied alike."""
-        image = self.store.read(lmdb_key(name))
-        keypoints = read_keypoints(keypoint_path(self.root, name))
-        levels, keypoints = vary(image, keypoints, random) if self.augment else _plain(image, keypoints)
+        key = lmdb_key(name)
+        image = self.store.read(key)
+        photo = None if self.resize == "squeeze" else self.store.photo_size(key, image)
+        placed = placement(photo, self.size, self.resize)
+        levels, placed = vary(image, placed, random) if self.augment else (torch.from_numpy(to_levels(image)), placed)
+        keypoints = placed.keypoints(read_keypoints(keypoint_path(self.root, name)))
         return levels, torch.from_numpy(pose_levels(keypoints, self.size))
 
 
@@ -108,12 +115,8 @@ def _epoch_order(seed, epoch, length):
     return np.random.default_rng((seed, epoch, 1)).permutation(length)  # The 1 keeps it apart from an item's draws.
 
 
-def _plain(image, keypoints):
-    return torch.from_numpy(to_levels(image)), annotation_to_image(keypoints, image.size[::-1])
-
-
-def vary(image, keypoints, random):
-    """A crop of the slightly enlarged RGB image, as large as the image, and keypoints from the annotation frame to it.
+def vary(image, placed, random):
+    """A crop of the slightly enlarged RGB image, as large as the image, and the Placement of the photo on it.
 
     The crop is uint8 (3, H, W), within two levels of Pillow's bicubic: torch does the same in a third of the time.
     """
@@ -122,7 +125,7 @@ def vary(image, keypoints, random):
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
     enlarged = F.interpolate(pixels[None], size, mode="bicubic", antialias=True)[0]
     crop = enlarged[:, top : top + height, left : left + width].contiguous()
-    return crop, annotation_to_image(keypoints, size, offset=(top, left))
+    return crop, placed.enlarged((height, width), size, (top, left))
 
 
 def enlargement(size, random):
@@ -137,14 +140,17 @@ class TestPairs(Dataset):
 
     An item is a dict of source_image: uint8 (3, H, W), RGB; source_pose, target_pose: uint8 (20, H, W), as pose_levels
     draws them; target_image like source_image, if `targets`; source, target: the images' names; result: the file name
-    of the generated picture. data.levels.to_device makes the tensors what networks see. Raises InputError where a file
-    is missing or unfit; target photos are needed only if `targets`.
+    of the generated picture; shown: (4,), the first row and column of the target's image that show the photo, and the
+    row and column where it ends. data.levels.to_device makes the tensors what networks see. Raises InputError where a
+    file is missing or unfit; target photos are needed only if `targets`. Without them, where photos are padded or
+    cropped, a target whose photo is not there counts as a photo of the source's size.
     """
 
     __test__ = False  # No test, whatever pytest makes of the name.
 
-    def __init__(self, root, size, targets):
-        self.root = Path(root)
+    def __init__(self, root, size, targets, resize="squeeze"):
+        """resize: one of config.checks.RESIZES."""
+        self.root, self.resize = Path(root), resize
         self.size = tuple(size)
         self.targets = targets
         lines = read_pairs(root, "test")
@@ -166,19 +172,26 @@ class TestPairs(Dataset):
 
     def __getitem__(self, index):
         source, target = self.pairs[index]
+        source_size = self._photo_size(source)
+        target_size = self._photo_size(target) if (self.root / target).is_file() else source_size
         item = {
             "source_image": self._image(source),
-            "source_pose": self._pose(source),
-            "target_pose": self._pose(target),
+            "source_pose": self._pose(source, source_size),
+            "target_pose": self._pose(target, target_size),
             "source": source,
             "target": target,
             "result": result_name(source, target),
+            "shown": torch.tensor(shown(target_size, self.size, self.resize)),
         }
         return {**item, "target_image": self._image(target)} if self.targets else item
 
-    def _image(self, name):
-        return torch.from_numpy(to_levels(squeeze(read_rgb(self.root / name), self.size)))
+    def _photo_size(self, name):
+        return None if self.resize == "squeeze" else photo_size(self.root / name)
 
-    def _pose(self, name):
-        keypoints = read_keypoints(keypoint_path(self.root, name))
-        return torch.from_numpy(pose_levels(annotation_to_image(keypoints, self.size), self.size))
+    def _image(self, name):
+        return torch.from_numpy(to_levels(fit(read_rgb(self.root / name), self.size, self.resize)))
+
+    def _pose(self, name, size):
+        annotation = read_keypoints(keypoint_path(self.root, name))
+        keypoints = placement(size, self.size, self.resize).keypoints(annotation)
+        return torch.from_numpy(pose_levels(keypoints, self.size))

@@ -2,9 +2,11 @@
 
     python data/import_dataset.py --images DIR --keypoints DIR_OR_FILE --out ROOT [--group-by folder|REGEX]
         [--split 0.9] [--form FORM] [--person N]
+    python data/import_dataset.py --images DIR --detect-pose [MODEL.onnx] --out ROOT ..
 
 Keypoints lie beside the photos' names in a folder (`a/b.jpg`: `a/b.json`, `a/b_keypoints.json` or `a/b.txt`), or in one
-file for all; data/keypoints.py says in which forms. Photos of one person in one outfit are a group: those of a folder,
+file for all; data/keypoints.py says in which forms. With --detect-pose they are found in the photos (see
+data/detect_pose.py). Photos of one person in one outfit are a group: those of a folder,
 or those of whose path the first group of REGEX (or all that it matches) is the same. Within a group, all ordered pairs
 of photos that show shoulders and hips are taken; --split says which share of the groups is for training (one group
 alone is for both).
@@ -30,6 +32,7 @@ from tqdm import tqdm
 from config.errors import InputError, command
 from config.flags import Parser, whole
 from data.contact_sheet import contact_sheet
+from data.detect_pose import PoseDetector, find_model
 from data.files import whole_folder
 from data.images import ENDINGS, read_rgb
 from data.keypoint_values import Keypoints, missing
@@ -83,7 +86,15 @@ def main(arguments=None):
 def _parse(arguments):
     parser = Parser(__doc__)
     parser.add_argument("--images", required=True, type=Path, help="folder of photos, searched through")
-    parser.add_argument("--keypoints", required=True, type=Path, help="a folder of keypoint files, or one file for all")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--keypoints", type=Path, help="a folder of keypoint files, or one file for all")
+    where.add_argument(
+        "--detect-pose",
+        nargs="?",
+        const="",
+        metavar="MODEL",
+        help="find them by RTMO; default: the ONNX file in its cache",
+    )
     parser.add_argument("--out", required=True, type=Path, help="the data set's root, a new folder")
     parser.add_argument("--group-by", default="folder", help="folder (the default), or a regular expression")
     parser.add_argument("--split", type=_share, default=0.9, help="share of the groups for training (default: 0.9)")
@@ -92,9 +103,10 @@ def _parse(arguments):
         "--person", type=whole("--person", 0), help="who is meant in each photo, from 0; else the largest"
     )
     options = parser.parse_args(arguments)
-    for flag, path in (("--images", options.images), ("--keypoints", options.keypoints)):
-        if not (path.is_dir() or (flag == "--keypoints" and path.is_file())):
-            raise InputError(f"{flag} {path}: expected a folder{' or a file' * (flag == '--keypoints')}")
+    if not options.images.is_dir():
+        raise InputError(f"--images {options.images}: expected a folder")
+    if options.keypoints and not options.keypoints.exists():
+        raise InputError(f"--keypoints {options.keypoints}: expected a folder or a file")
     try:
         options.group_by = None if options.group_by == "folder" else re.compile(options.group_by)
     except re.error as error:
@@ -122,9 +134,12 @@ def _photos(folder):
 
 
 def _source(options):
-    """keypoints(name, size) -> the Keypoints of a photo. Raises InputError where there are none."""
+    """keypoints(name, image) -> the Keypoints of a photo. Raises InputError where there are none."""
+    if options.keypoints is None:
+        detect = PoseDetector(find_model(options.detect_pose))
+        return lambda name, image: detect(image, name, options.person)
     if options.keypoints.is_dir():
-        return lambda name, size: _single(options, _file_of(options.keypoints, name), size)
+        return lambda name, image: _single(options, _file_of(options.keypoints, name), image.size[::-1])
     table = read(options.keypoints, None, options.person, options.form)
     if "" in table:
         raise InputError(f"--keypoints {options.keypoints}: expected a folder or a table; this is of one picture")
@@ -132,7 +147,7 @@ def _source(options):
     for key in table:
         by_last[PurePosixPath(key).name].append(key)
 
-    def look_up(name, _size):
+    def look_up(name, _image):
         keys = [name] if name in table else by_last.get(PurePosixPath(name).name, [])
         if len(keys) != 1:
             raise InputError(f"{name}: expected one row in {options.keypoints}, got {len(keys)}")
@@ -158,7 +173,7 @@ def _photo(path, name, keypoints, options):
     image = read_rgb(path)
     if min(image.size) < 16:
         raise InputError(f"{name}: expected at least 16 x 16 pixels, got {image.height} x {image.width}")
-    found = keypoints(name, image.size[::-1])
+    found = keypoints(name, image)
     if (frame := looks_like(found)) is not None:
         raise OtherFrame(f"{name}: most joints lie outside of its {image.height} x {image.width} pixels{frame}")
     if missing(found.joints)[TORSO].any():

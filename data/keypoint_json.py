@@ -41,7 +41,7 @@ def read_openpose(path, size=None, person=None):
         rows = numbers(where, one.get("pose_keypoints_2d", one.get("pose_keypoints")), 75, 54).reshape(-1, 3)
         rows = rows[list(OF_BODY_25)] if len(rows) == 25 else rows
         found.append(marked(rows[:, :2], (rows[:, 2] >= OPENPOSE_LEAST) & (rows[:, :2] != 0).any(axis=1)))
-    joints, size = _chosen(path, found, person), _size(path, content, "canvas_") or _needed(path, size)
+    joints, size = chosen(path, found, person), _size(path, content, "canvas_") or _needed(path, size)
     if joints.max() <= 1:
         joints = np.where(missing(joints)[:, None], -1, joints * [size[1], size[0]])
     return {"": Keypoints(joints, size)}
@@ -58,7 +58,7 @@ def read_coco(path, size=None, person=None):
     for where, row in _entries(path, "annotations", content.get("annotations") if whole else content):
         rows = numbers(where, row.get("keypoints"), 51).reshape(-1, 3)
         marks = set(rows[:, 2]) <= {0, 1, 2}  # Labelled by hand: missing, hidden, seen.
-        joints = _from_coco_17(rows[:, :2], rows[:, 2] >= (1 if marks else COCO_LEAST))
+        joints = from_coco_17(rows[:, :2], rows[:, 2] >= (1 if marks else COCO_LEAST))
         groups.setdefault(_key(where, row, "image_id"), []).append(joints)
     if not groups:
         raise InputError(f"{path}: expected people, got none")
@@ -66,7 +66,7 @@ def read_coco(path, size=None, person=None):
     for key, people in groups.items():
         image = images.get(key, {})
         name = str(image.get("file_name", key))
-        found[name] = Keypoints(_chosen(path, people, person), _size(path, image, "") or _needed(path, size))
+        found[name] = Keypoints(chosen(path, people, person), _size(path, image, "") or _needed(path, size))
     return found
 
 
@@ -80,8 +80,8 @@ def read_rtmpose(path, size=None, person=None):
             raise InputError(f"{path}: expected the people of one picture, got those of a video")
         points = numbers(where, _flat(one.get("keypoints")), 34, 266).reshape(-1, 2)[:17]
         scores = numbers(where, one.get("keypoint_scores"), 17, 133)[:17]
-        found.append(_from_coco_17(points, scores >= COCO_LEAST))
-    return {"": Keypoints(_chosen(path, found, person), _needed(path, size))}
+        found.append(from_coco_17(points, scores >= COCO_LEAST))
+    return {"": Keypoints(chosen(path, found, person), _needed(path, size))}
 
 
 def _flat(points):
@@ -104,13 +104,13 @@ def _key(where, entry, name):
     return entry[name]
 
 
-def _from_coco_17(points, seen):
+def from_coco_17(points, seen):
     """COCO-18 joints of COCO-17 points (17, 2); a joint is seen where all are that it is the middle of."""
     middle = np.stack([points[list(of)].mean(axis=0) for of in OF_COCO_17])
     return marked(middle, np.array([seen[list(of)].all() for of in OF_COCO_17]))
 
 
-def _chosen(path, people, person):
+def chosen(path, people, person):
     """The joints of person number `person`, or of the one whose joints take up the largest box."""
     if not people or all(missing(joints).all() for joints in people):
         raise InputError(f"{path}: expected people, got none")

@@ -1,6 +1,6 @@
-"""Squeezes every image that a pair file names to one size and writes them into an LMDB.
+"""Brings every image that a pair file names to one size and writes them into an LMDB.
 
-    python data/prepare_data.py --root ROOT --out OUT [--size 256x256] [--workers N] [--skip-bad]
+    python data/prepare_data.py --root ROOT --out OUT [--size 256x256] [--resize squeeze] [--workers N] [--skip-bad]
 
 The data base is the folder OUT/HEIGHT-WIDTH. It appears under that name when it is complete; the same command again
 goes on from an interrupted run, or adds the images of pair files that have grown.
@@ -20,13 +20,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
+from config.checks import RESIZES
 from config.errors import InputError, command
 from config.flags import Parser, size, whole
-from data.images import read_rgb, squeeze
+from data.images import read_rgb
 from data.pairs import lmdb_key, read_pairs
-from data.store import StoreWriter
+from data.resize import fit
+from data.store import PHOTO_TEXT
+from data.store_writer import StoreWriter
 
 CHUNK = 256  # Images per transaction; at most this much work is lost to a crash.
 
@@ -36,7 +40,7 @@ def main(arguments=None):
     """Run the command line; returns the exit code: 0, or 1 where images could not be used."""
     options = _parse(arguments)
     images = named_images(options.root)
-    with StoreWriter(options.out, options.size, len(images)) as writer:
+    with StoreWriter(options.out, options.size, len(images), options.resize) as writer:
         keys, whole = writer.keys()
         todo = {key: image for key, image in images.items() if key not in keys}
         if whole and not todo:
@@ -60,6 +64,10 @@ def _parse(arguments):
     parser.add_argument("--root", required=True, help="holds img/, train_pairs.txt and test_pairs.txt")
     parser.add_argument("--out", required=True, help="where the data base goes")
     parser.add_argument("--size", type=size("--size"), default=(256, 256), help="height x width (default: 256x256)")
+    parser.add_argument(
+        "--resize", choices=RESIZES, default="squeeze",
+        help="the aspect is not kept, white bars are added, or the middle is cut out; data.resize in training",
+    )  # fmt: skip
     parser.add_argument("--workers", type=whole("--workers", 1), default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
     return parser.parse_args(arguments)
@@ -79,7 +87,10 @@ def named_images(root):
 def _convert_all(writer, options, todo, total):
     """Write the images of `todo`; returns {key: what is wrong} of those that cannot be used."""
     bad = {}
-    tasks = ((key, os.path.join(options.root, image), where, options.size) for key, (image, where) in todo.items())
+    tasks = (
+        (key, os.path.join(options.root, image), where, options.size, options.resize)
+        for key, (image, where) in todo.items()
+    )
     bar = tqdm(total=total, initial=total - len(todo), desc=str(writer.path), unit="image", disable=None)
     with bar, ProcessPoolExecutor(options.workers, initializer=_start_worker) as pool:
         try:
@@ -107,14 +118,17 @@ def _ahead(pool, tasks):
 
 
 def convert(task):
-    """(key, path, where, size) -> (key, PNG bytes, None), or (key, None, what is wrong). Runs in a worker."""
-    key, path, where, size = task
+    """(key, path, where, size, resize) -> (key, PNG bytes, None), or (key, None, what is wrong). Runs in a worker."""
+    key, path, where, size, resize = task
     try:
-        image = squeeze(read_rgb(path), size)
+        photo = read_rgb(path)
     except InputError as error:
         return key, None, f"{error}, named in {where}"
+    text = PngInfo()
+    if resize != "squeeze":
+        text.add_text(PHOTO_TEXT, f"{photo.height}x{photo.width}")
     file = io.BytesIO()
-    image.save(file, "PNG")
+    fit(photo, size, resize).save(file, "PNG", pnginfo=text)
     return key, file.getvalue(), None
 
 

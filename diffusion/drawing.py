@@ -4,7 +4,7 @@ import torch
 
 from data.dataset import TestPairs
 from data.levels import to_device
-from diffusion.pictures import grid_picture, pair_pictures
+from diffusion.pictures import grid_picture, pair_pictures, picture_aspect
 from diffusion.precision import computing_in
 from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, noised, sample
 
@@ -50,7 +50,8 @@ class Preview:
     """The first test pairs, drawn at intervals. They are read at once, so that a fault in them shows at the start."""
 
     def __init__(self, config, device):
-        pairs = TestPairs(config.data.root, config.model.image_size, targets=True)
+        self.size, self.resize = config.model.image_size, config.data.resize
+        pairs = TestPairs(config.data.root, self.size, targets=True, resize=self.resize)
         items = [pairs[i] for i in range(min(PREVIEW_PAIRS, len(pairs)))]
         self.batch = to_device(torch.utils.data.default_collate(items), device)
         self.sampling = config.sampling
@@ -65,7 +66,8 @@ class Preview:
             return None
         finally:
             check.remove()
-        return grid_picture(pair_pictures(self.batch, condition, generated), height=256)
+        aspect = picture_aspect(self.size, self.resize)
+        return grid_picture(pair_pictures(self.batch, condition, generated), height=256, aspect=aspect)
 
 
 class _Stopped(Exception):  # noqa: N818

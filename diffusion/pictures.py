@@ -9,7 +9,12 @@ from data.images import to_image
 from models.flow_losses import resize_flow
 
 GAP, HEADING = 8, 30
-ASPECT = 176 / 256  # Width over height of the photos, which were squeezed to the network's size.
+ASPECT = 176 / 256  # Width over height of DeepFashion's photos, which are squeezed to a square.
+
+
+def picture_aspect(size, resize):
+    """Width over height at which a person looks as in the photo, in images of `size` (H, W) made by `resize`."""
+    return ASPECT if resize == "squeeze" and size[0] == size[1] else size[1] / size[0]
 
 
 def skeleton_picture(pose):

@@ -15,7 +15,7 @@ from evaluation.protocols import PROTOCOLS
 from evaluation.report import report_on
 from evaluation.results import copied_source, distinct_names, find_results
 from evaluation.scoring import score
-from evaluation.sizes import check_window, scoring_size
+from evaluation.sizes import as_drawn, check_window, scoring_size
 from evaluation.tables import report_text
 
 COPIED = "source copied"
@@ -33,6 +33,7 @@ def main(arguments=None):
         for method, folder in distinct_names(folders).items()
     }
     size, notes = scoring_size(methods, protocol)
+    protocol = as_drawn(methods, protocol, notes)
     if "ssim" in options.metrics:
         check_window(size, protocol, folders[0])
     photos = _photos(options)

@@ -19,7 +19,7 @@ from evaluation.batches import read_batches
 from evaluation.networks import FEATURES
 from evaluation.pictures import network_input, read_picture
 
-VERSION = 1  # Of the way from a file to its features: to be raised when that changes.
+VERSION = 2  # Of the way from a file to its features: to be raised when that changes.
 # What NumPy, and zipfile below it, raise for files that are damaged or none of theirs.
 UNREADABLE = (
     OSError,
@@ -68,7 +68,8 @@ def user_cache():
 def settings(protocol):
     """What of a protocol the features follow from, as plain data."""
     record = protocol.record()
-    return {name: record[name] for name in ("pictures", "networks", "inception")}
+    names = ("pictures", "networks", "inception", *(("crop",) if protocol.crop else ()))
+    return {name: record[name] for name in names}
 
 
 def _compute(paths, protocol, size, network):

@@ -75,6 +75,10 @@ def main(arguments=None):
     if options.out:
         writable_folder(Path(options.out).parent)
     model = PoseTransferModel.from_pretrained(resolve_checkpoint(options.checkpoint))
+    if model.experiment.data.resize != "squeeze":
+        raise InputError(
+            f"{options.checkpoint}: expected a model of squeezed photos (data.resize), whose flow is known"
+        )
     if not model.config.flow:
         raise InputError(f"{options.checkpoint}: expected a model with a flow; its model.flow is false")
     sampling = model.experiment.sampling

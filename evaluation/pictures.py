@@ -5,6 +5,7 @@ import numpy as np
 from PIL import Image
 
 from data.images import read_rgb, squeeze
+from data.resize import fit
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")  # Endings of image files.
 
@@ -14,7 +15,8 @@ def read_picture(path, protocol, size):
 
     Raises InputError, beginning with the path, where it is no whole image.
     """
-    picture = np.asarray(read_rgb(path))
+    image = read_rgb(path)
+    picture = np.asarray(fit(image, protocol.crop, "crop") if protocol.crop else image)
     return picture if picture.shape[:2] == tuple(size) else _resized(picture, protocol.pictures, size)
 
 

@@ -40,6 +40,7 @@ class Protocol:
     inception: str = "imagenet"  # Weights: imagenet (torchvision's) or fid (the original FID's, in pytorch-fid).
     batch: int | None = None  # LPIPS and Inception see whole batches only; what is left at the end is dropped.
     masked: bool = False  # SSIM and LPIPS also with all but the pose's surroundings black.
+    crop: tuple[int, int] | None = None  # Photos are first cropped to this shape, as those that a model saw.
     published_pairs: int | None = None  # The counts behind published numbers, for a word where they differ.
     published_reference: int | None = None
 

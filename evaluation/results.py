@@ -1,6 +1,7 @@
 """Find the pictures that belong to the test pairs."""
 
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from config.errors import InputError, printable
 from data.pairs import Pair, check_images, check_keypoints, read_pairs, result_name
 from evaluation.pictures import PICTURES
 
+SETTINGS_FILE = "settings.json"  # Beside pictures that test.py drew: how.
 SUFFIXES = (".png", ".jpg", ".jpeg")  # Of results.
 
 
@@ -47,6 +49,14 @@ def find_results(generated, root, limit=None, masked=False):
         Result(name, generated / files[name], root / pair.target, root / pair.sources[0], pair.target, pair.sources[0])
         for name, pair in chosen.items()
     ]
+
+
+def are_crops(folder):
+    """Whether the note that test.py leaves beside pictures says that they show cropped photos."""
+    try:
+        return json.loads((Path(folder) / SETTINGS_FILE).read_text(encoding="utf-8")).get("resize") == "crop"
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False  # Pictures of another program.
 
 
 def copied_source(results):

@@ -1,5 +1,6 @@
 """The size at which pictures are scored, and what there is to say of the files that are brought to it."""
 
+import dataclasses
 from collections import Counter
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from PIL import Image
 
 from config.errors import InputError
 from data.images import DAMAGE, FORMATS
+from evaluation.results import are_crops
 from evaluation.wording import counted, sides
 
 
@@ -19,6 +21,22 @@ def scoring_size(methods, protocol):
     headers = {method: [_header(result.generated) for result in results] for method, results in methods.items()}
     size = protocol.pictures.size or _common_size(methods, headers, protocol)
     return size, {method: _notes(methods[method], own, size, protocol) for method, own in headers.items()}
+
+
+def as_drawn(methods, protocol, notes):
+    """The protocol with photos cropped as those that the pictures show, where these say so; the notes gain a word.
+
+    Raises InputError where the protocol cannot score such pictures.
+    """
+    crops = [results[0].generated for results in methods.values() if are_crops(results[0].generated.parent)]
+    if not crops:
+        return protocol
+    if protocol.masked:
+        raise InputError(f"{crops[0].parent}: shows cropped photos, which protocol {protocol.name} does not score")
+    shape = _header(crops[0]).size
+    for own in notes.values():
+        own.append(f"photos cropped to the shape of {sides(shape)}, as those that the pictures show (data.resize=crop)")
+    return dataclasses.replace(protocol, crop=shape)
 
 
 def check_window(size, protocol, path):

@@ -17,8 +17,9 @@ from data.dataset import TestPairs
 from data.files import write_whole
 from data.images import read_rgb, to_tensor
 from data.levels import to_device
+from data.resize import fit
 from diffusion.checkpoints import resolve_checkpoint
-from diffusion.pictures import grid_picture, pair_pictures
+from diffusion.pictures import grid_picture, pair_pictures, picture_aspect
 from models.pose_transfer import PoseTransferModel
 
 
@@ -35,14 +36,16 @@ def main():
     args = parser.parse_args()
 
     model = PoseTransferModel.from_pretrained(resolve_checkpoint(args.checkpoint))
-    pairs = TestPairs(args.data, model.config.image_size, targets=True)
+    size, resize = model.config.image_size, model.experiment.data.resize
+    pairs = TestPairs(args.data, size, targets=True, resize=resize)
     chosen = spread(len(pairs), args.pairs)
     items = [pairs[i] for i in chosen]
     batch = to_device(torch.utils.data.default_collate(items), "cpu")
-    generated = [to_tensor(read_rgb(Path(args.generated) / item["result"])) for item in items]
+    generated = [to_tensor(fit(read_rgb(Path(args.generated) / item["result"]), size, resize)) for item in items]
     with torch.no_grad():
         condition = model.encode(batch["source_image"], batch["source_pose"], batch["target_pose"])
-    grid = grid_picture(pair_pictures(batch, condition, generated), args.height)
+    columns = pair_pictures(batch, condition, generated)
+    grid = grid_picture(columns, args.height, picture_aspect(size, resize))
     write_whole(args.out, lambda file: grid.save(file, format="PNG"))
     print(f"{args.out}: {len(items)} pairs")
 

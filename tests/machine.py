@@ -10,13 +10,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SHELL_FILES = [ROOT / "setup.sh", ROOT / ".ci/run", *sorted((ROOT / "scripts").glob("*.sh"))]
 KERNELS = [ROOT / "flow_ops" / name for name in ("kernels.cu", "kernels.py", "build.py")]
-REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-gpu.txt", "constraints.txt"]
+REQUIREMENTS = [
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-gpu.txt",
+    "requirements-pose.txt",
+    "constraints.txt",
+]
 
 # Answers `-m pip` and the question for torch's CUDA version; leaves the rest to the real interpreter.
 PYTHON = """#!/usr/bin/env bash
 case "$*" in
     "-m pip "*)
         echo "$PIP_CONSTRAINT | ${CUDA_MAJOR:-} | ${*:3}" >>"$PIP_LOG"
+        [ "$*" != "-m pip check" ] || [ -z "${CONFLICTS:-}" ] || { printf "$CONFLICTS"; exit 1; }
         [[ "$*" != *"${PIP_FAILS:-nothing}"* ]] ;;
     *torch.version.cuda*) echo 13 ;;
     *torch.cuda.device_count*) echo 2 ;;

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from data import prepare_data
 from data.dataset import TestPairs
 from data.pairs import result_name
 from diffusion.trainer import Trainer
@@ -161,3 +162,18 @@ def test_a_missing_result_ends_the_grid_with_its_name(checkpoint, people, tmp_pa
                "--out", tmp_path / "grid.png", check=False)  # fmt: skip
     assert done.returncode == 2
     assert f"error: {tmp_path}/" in done.stderr
+
+
+@pytest.mark.parametrize("resize", ["pad", "crop"])
+def test_photos_that_are_padded_or_cropped_come_out_in_their_shape(resize, experiment, people, names, tmp_path):
+    options = [f"--root={people / 'root'}", f"--out={tmp_path / 'lmdb'}", "--size=32x32", f"--resize={resize}"]
+    assert prepare_data.main(options) == 0
+    experiment.training.steps, experiment.data.lmdb, experiment.data.resize = 2, str(tmp_path / "lmdb"), resize
+    Trainer(experiment).run()
+    out = tmp_path / "drawn"
+    run(*words(tmp_path / "run", people, out))
+    assert {Image.open(out / name).size for name in names} == {(22, 32) if resize == "pad" else (32, 32)}
+
+    run("scripts/grid.py", "--checkpoint", tmp_path / "run", "--data", people / "root", "--generated", out,
+        "--out", tmp_path / "grid.png", "--height", 64)  # fmt: skip
+    assert Image.open(tmp_path / "grid.png").width == 6 * (64 + 8) + 8

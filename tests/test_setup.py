@@ -64,7 +64,27 @@ def test_dev_adds_the_test_tools_alone(machine):
     machine.run("setup.sh")
     machine.pip()
     machine.run("setup.sh", "--dev")
-    assert machine.pip() == [f"constraints.txt |  | {step}" for step in ("install -r requirements-dev.txt", "check")]
+    steps = ("install --no-deps -r requirements-pose.txt", "install -r requirements-dev.txt", "check")
+    assert machine.pip() == [f"constraints.txt |  | {step}" for step in steps]
+
+
+def test_pose_adds_what_finds_poses(machine):
+    machine.run("setup.sh")
+    machine.pip()
+    machine.run("setup.sh", "--pose")
+    assert [step.split(" | ")[-1] for step in machine.pip()] == ["install --no-deps -r requirements-pose.txt", "check"]
+
+
+def test_conflicts_are_told_but_for_the_opencv_that_rtmlib_asks_for(machine):
+    harmless = "".join(
+        f"rtmlib 0.0.16 requires opencv-{name}, which is not installed.\\n" for name in ("python", "contrib-python")
+    )
+    assert machine.run("setup.sh", CONFLICTS=harmless).stderr.count("conflicts above") == 0
+    (machine.repository / "requirements.txt").open("a").write("\n")
+    result = machine.run("setup.sh", CONFLICTS=harmless + "torch 2 requires sympy, which is not installed.\\n")
+    assert "torch 2 requires sympy" in result.stderr
+    assert "rtmlib" not in result.stderr
+    assert "your environment holds the conflicts above" in result.stderr
 
 
 def test_a_gpu_brings_the_cupy_of_torch_s_cuda(machine):
@@ -120,7 +140,7 @@ def test_no_python_at_all_is_said(machine):
 
 
 def test_an_unknown_option_is_named(machine):
-    assert "--fast: the only option is --dev" in machine.run("setup.sh", "--fast").stderr
+    assert "--fast: the options are --pose and --dev" in machine.run("setup.sh", "--fast").stderr
 
 
 @pytest.mark.parametrize(

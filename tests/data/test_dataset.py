@@ -15,6 +15,7 @@ from data.images import read_rgb, squeeze, to_levels
 from data.levels import to_device
 from data.pairs import keypoint_path, lmdb_key, read_pairs
 from data.pose import annotation_to_image, read_keypoints
+from data.resize import placement
 from data.store import ImageStore
 from tests.data.reference_pose import reference_levels
 
@@ -163,11 +164,12 @@ def test_flip_turns_images_and_pose_maps_together(dotted):
 
 
 def test_scale_is_drawn_up_to_a_twentieth():
-    image, keypoints = Image.new("RGB", (88, 128)), np.array([(40.0, 0.0), (216.0, 256.0)])
+    image, corners = Image.new("RGB", (88, 128)), np.array([(40.0, 0.0), (216.0, 256.0)])
     random = np.random.default_rng(0)
     heights = []
     for _ in range(200):
-        crop, moved = vary(image, keypoints, random)
+        crop, placed = vary(image, placement(None, (128, 88), "squeeze"), random)
+        moved = placed.keypoints(corners)
         assert crop.shape == (3, 128, 88)
         assert (moved[0] <= 0).all()
         assert (moved[1] >= (88, 128)).all()
@@ -178,12 +180,12 @@ def test_scale_is_drawn_up_to_a_twentieth():
 def test_enlarged_crops_are_pillows_but_for_roundings(root):
     image = squeeze(read_rgb(next((root / "img").rglob("*.jpg"))), (128, 88))
     for seed in range(10):
-        crop, moved = vary(image, np.full((18, 2), 100.0), np.random.default_rng(seed))
+        crop, placed = vary(image, placement(None, (128, 88), "squeeze"), np.random.default_rng(seed))
         expected, places = enlarged(image, np.full((18, 2), 100.0), np.random.default_rng(seed))
         apart = (crop.int() - torch.tensor(to_levels(expected)).int()).abs()
         assert apart.max() <= 2
         assert (apart > 0).float().mean() < 0.02
-        assert np.array_equal(moved, places)
+        assert np.array_equal(placed.keypoints(np.full((18, 2), 100.0)), places)
 
 
 def test_scale_and_offset_differ_between_the_two_images(dotted):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from data import prepare_data
-from data.store import ImageStore, StoreWriter
+from data.store import ImageStore
+from data.store_writer import StoreWriter
 from tests.data.prepared import contents, prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]

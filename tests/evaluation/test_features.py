@@ -9,7 +9,7 @@ from PIL import Image
 
 from config.errors import InputError
 from evaluation import batches
-from evaluation.features import inception_features, user_cache
+from evaluation.features import VERSION, inception_features, user_cache
 from evaluation.networks import FEATURES, Inception
 from evaluation.pictures import network_input, read_picture
 from evaluation.protocols import PROTOCOLS
@@ -110,12 +110,12 @@ def test_a_changed_file_is_read_again(paths, cache, change):
         {"size": (24, 40)},
         {"network": Means("b")},
         {"order": -1},
-        {"version": 2},
+        {"version": VERSION + 1},
     ],
 )
 def test_other_circumstances_give_other_features(paths, cache, monkeypatch, other):
     inception_features(paths, CLEAN, SIZE, cache, Means())
-    monkeypatch.setattr("evaluation.features.VERSION", other.get("version", 1))
+    monkeypatch.setattr("evaluation.features.VERSION", other.get("version", VERSION))
     network = other.get("network", Means())
     order = paths[:: other.get("order", 1)]
     inception_features(order, other.get("protocol", CLEAN), other.get("size", SIZE), cache, network)

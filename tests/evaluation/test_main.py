@@ -61,6 +61,31 @@ def test_the_same_measures_in_another_order_are_scored_anew(generated, root):
     assert read_record(generated.with_name("generated_scores") / "clean")["flags"]["metrics"] == ["ssim", "l1"]
 
 
+def test_photos_are_cropped_where_pictures_were_drawn_from_crops(generated, root, capsys):
+    (generated / "settings.json").write_text('{"resize": "crop"}')
+    main(flags(generated, root, "--copy-source"))
+    record = read_record(generated.with_name("generated_scores") / "clean")
+    assert "photos cropped to the shape of 24 x 16" in capsys.readouterr().out
+    assert record["protocol"]["crop"] == list(SIZE)
+
+    def middle(path):  # Of 40 x 40 pixels.
+        return np.array(Image.open(path).resize(SIZE[::-1], Image.Resampling.BICUBIC, box=(20 / 3, 0, 100 / 3, 40)))
+
+    truths = [middle(root / target) for target, _ in PAIRS]
+    drawn = [pixels(generated / result_name(source, target)) for target, source in PAIRS]
+    copied = [middle(root / source) for _, source in PAIRS]
+    for method, pictures in (("generated", drawn), ("source copied", copied)):
+        expected = np.mean([np.abs(a.astype(float) - b).mean() / 255 for a, b in zip(pictures, truths, strict=True)])
+        assert record["methods"][method]["scores"]["l1"]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_masks_of_whole_photos_do_not_score_crops(generated, root, capsys):
+    write_keypoints(root)
+    (generated / "settings.json").write_text('{"resize": "crop"}')
+    sentence = refusal(capsys, "--generated", generated, "--data", root, "--protocol", "market", "--metrics", "l1")
+    assert sentence == f"error: {generated}: shows cropped photos, which protocol market does not score"
+
+
 def test_methods_are_compared_pair_by_pair(generated, root, tmp_path, capsys):
     other = make_results(tmp_path / "other", 20)
     out = tmp_path / "out"

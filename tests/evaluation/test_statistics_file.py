@@ -102,7 +102,7 @@ def test_a_file_of_other_weights_is_refused(made, network):
 
 
 def test_a_file_of_another_version_is_refused(made, network, monkeypatch):
-    monkeypatch.setattr("evaluation.statistics_file.VERSION", 2)
+    monkeypatch.setattr("evaluation.statistics_file.VERSION", statistics_file.VERSION + 1)
     with pytest.raises(InputError, match=f"^{made}: made by another version"):
         read_statistics(made, CFLD, SIZE, network)
 
