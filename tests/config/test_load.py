@@ -2,7 +2,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.errors import InputError
@@ -178,6 +178,7 @@ def test_a_reference_to_nothing_begins_with_its_key(value):
     assert refusal(PAPER, f"data.root={value}").startswith("data.root: ")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="$\\?"), max_size=20), st.floats(0, 1e6), st.integers(0))
 def test_any_text_and_number_survive_being_saved(tmp_path_factory, text, number, seed):
     config = Config()
