@@ -1,6 +1,7 @@
 """What does each part of the method contribute? Trains demo-size models with and without it, several seeds of each.
 
-    python benchmarks/ablation.py --out outputs/ablation [--steps 1200] [--seeds 3] [--parallel 2]
+    python benchmarks/ablation.py --out outputs/ablation [--steps 1200] [--seeds 3] [--variants whole "no flow"]
+        [--parallel 2]
 
 All of them are networks of config/demo_64.yaml, trained with settings for a short run on the same drawn people, for the
 same number of steps, with the same seeds; then pictures of held-out people are scored, and flows compared with the true
@@ -42,6 +43,7 @@ def main():
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument("--steps", type=whole("--steps", 1), default=1200, help="of training, each")
     parser.add_argument("--seeds", type=whole("--seeds", 2), default=3, help="how many of each variant")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="default: all")
     parser.add_argument("--parallel", type=whole("--parallel", 1), default=2, help="trainings at a time")
     args = parser.parse_args()
     out = Path(args.out).resolve()
@@ -51,7 +53,7 @@ def main():
     people = ("--data", out / "people")
     run(out, threads, "data/synthetic.py", "--out", out / "people")
     run(out, threads, "data/prepare_data.py", "--root", out / "people", "--out", out / "lmdb", "--size", "64x64")
-    jobs = [(variant, seed) for seed in range(args.seeds) for variant in VARIANTS]
+    jobs = [(variant, seed) for seed in range(args.seeds) for variant in args.variants]
     with ThreadPoolExecutor(args.parallel) as pool:
         work = pool.map(lambda job: train_and_draw(out, threads, args.steps, people, *job), jobs)
         list(tqdm(work, "training", len(jobs), unit="model", disable=None))
@@ -59,7 +61,7 @@ def main():
     record = [{"variant": variant, "seed": seed, **figures[variant, seed]} for variant, seed in jobs]
     text = json.dumps({"steps": args.steps, "runs": record}, indent=2) + "\n"
     write_whole(out / "ablation.json", lambda file: file.write(text.encode()))
-    print(table(figures, args.seeds))
+    print(table(figures, args.variants, args.seeds))
 
 
 def folder_of(out, variant, seed):
@@ -102,10 +104,10 @@ def score(out, threads, people, variant, seed):
     return figures
 
 
-def table(figures, seeds):
+def table(figures, variants, seeds):
     """Mean and standard deviation over the seeds, as Markdown."""
     lines = [f"| | {' | '.join(COLUMNS)} |", "|---|" + "---|" * len(COLUMNS)]
-    for variant in VARIANTS:
+    for variant in variants:
         cells = []
         for column in COLUMNS:
             values = [figures[variant, seed].get(column) for seed in range(seeds)]
