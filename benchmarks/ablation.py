@@ -3,10 +3,10 @@
     python benchmarks/ablation.py --out outputs/ablation [--steps 1200] [--seeds 3] [--variants whole "no flow"]
         [--parallel 2]
 
-All of them are networks of config/demo_64.yaml, trained with settings for a short run on the same drawn people, for the
-same number of steps, with the same seeds; then pictures of held-out people are scored, and flows compared with the true
-ones. Prints a table and leaves ablation.json in the output folder. The same command goes on with what is there. On two
-cores 720 steps take one to two hours.
+All of them are networks of config/demo_64.yaml, trained as that says but for a shorter time, on the same drawn people,
+for the same number of steps, with the same seeds; then pictures of held-out people are scored, and flows compared with
+the true ones. Prints a table and leaves ablation.json in the output folder. The same command goes on with what is
+there. On two cores 720 steps take one to two hours.
 """
 
 import json
@@ -76,8 +76,7 @@ def train_and_draw(out, threads, steps, people, variant, seed):
     settings = (
         f"data.root={people[1]}", f"data.lmdb={out / 'lmdb'}", f"training.output={folder / 'run'}",
         f"training.seed={seed}", f"training.steps={steps}", f"training.decay_steps={steps * 7 // 12}",
-        f"training.picture_every={steps}", "training.precision=no", "training.warmup_steps=50",
-        "training.ema_decay=0.98", "loss.min_snr=0",
+        f"training.picture_every={steps}", "training.warmup_steps=50", "training.ema_decay=0.98",
     )  # fmt: skip
     model = ("--checkpoint", folder / "run", *people, "--seed", seed)
     run(folder, threads, "train.py", "config/demo_64.yaml", *settings, *VARIANTS[variant])
