@@ -118,7 +118,7 @@ install_part() {
     fresh_stamps+=("$(stamp_of "$part")" "$hash")
 }
 
-# rtmlib asks for two more OpenCVs beside the one that is there.
+# What rtmlib asks for, and the one OpenCV that is there does not satisfy.
 HARMLESS='^rtmlib [0-9.]+ requires opencv-(contrib-)?python, which is not installed'
 
 # Stamps are written after pip has found the whole environment consistent.

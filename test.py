@@ -144,11 +144,11 @@ def claim_folder(path, settings, state, replace):
 def changed_settings(note, settings):
     """Names of the settings that differ from those of the pictures beside the file `note`."""
     try:
-        earlier = json.loads(note.read_text())
+        earlier = {"resize": "squeeze", **json.loads(note.read_text())}
         return [name for name in settings if earlier.get(name) != settings[name]]
     except FileNotFoundError:
         return ["program"] if any(note.parent.glob("*_vis.png")) else []
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{note}: expected the settings of the pictures beside it ({error}).") from error
 
 

@@ -172,10 +172,10 @@ class TestPairs(Dataset):
 
     def __getitem__(self, index):
         source, target = self.pairs[index]
-        source_size = self._photo_size(source)
-        target_size = self._photo_size(target) if (self.root / target).is_file() else source_size
+        source_image, source_size = self._photo(source)
+        target_image, target_size = self._photo(target) if self.targets else (None, self._size_of(target, source_size))
         item = {
-            "source_image": self._image(source),
+            "source_image": source_image,
             "source_pose": self._pose(source, source_size),
             "target_pose": self._pose(target, target_size),
             "source": source,
@@ -183,13 +183,17 @@ class TestPairs(Dataset):
             "result": result_name(source, target),
             "shown": torch.tensor(shown(target_size, self.size, self.resize)),
         }
-        return {**item, "target_image": self._image(target)} if self.targets else item
+        return {**item, "target_image": target_image} if self.targets else item
 
-    def _photo_size(self, name):
-        return None if self.resize == "squeeze" else photo_size(self.root / name)
+    def _photo(self, name):
+        """The image made of a photo, and the photo's size (H, W)."""
+        photo = read_rgb(self.root / name)
+        return torch.from_numpy(to_levels(fit(photo, self.size, self.resize))), photo.size[::-1]
 
-    def _image(self, name):
-        return torch.from_numpy(to_levels(fit(read_rgb(self.root / name), self.size, self.resize)))
+    def _size_of(self, name, otherwise):
+        """The size of a photo that is not read: squeezed, it does not matter."""
+        path = self.root / name
+        return photo_size(path) if self.resize != "squeeze" and path.is_file() else otherwise
 
     def _pose(self, name, size):
         annotation = read_keypoints(keypoint_path(self.root, name))

@@ -43,6 +43,8 @@ class PoseDetector:
         with contextlib.redirect_stdout(io.StringIO()), self._failing("expected an ONNX model"):
             self.model = RTMO(str(path), score_thr=LEAST)
             *_, height, width = self.model.session.get_inputs()[0].shape
+        if len(self.model.session.get_outputs()) != 2:
+            raise InputError(f"{path}: expected RTMO's two outputs, boxes and keypoints")
         if isinstance(height, int) and isinstance(width, int):
             self.model.model_input_size = (height, width)
 
@@ -51,10 +53,17 @@ class PoseDetector:
 
         Raises InputError, beginning with `where`, if nobody is found.
         """
-        with self._failing("expected a model with RTMO's inputs and outputs"):
-            points, scores = self.model(np.asarray(image)[:, :, ::-1])  # (people, 17, 2), (people, 17)
+        with self._failing(f"expected a model with RTMO's inputs and outputs; it failed for {where}"):
+            points, scores = self._found(np.asarray(image)[:, :, ::-1])  # (people, 17, 2), (people, 17)
             people = [from_coco_17(own, seen >= COCO_LEAST) for own, seen in zip(points, scores, strict=True)]
         return Keypoints(chosen(where, people, person), image.size[::-1])
+
+    def _found(self, image):
+        padded, ratio = self.model.preprocess(image)
+        outputs = self.model.inference(padded)
+        if not outputs[0].shape[1]:
+            return [], []
+        return self.model.postprocess(outputs, ratio, self.model.nms_thr, self.model.score_thr)
 
     @contextlib.contextmanager
     def _failing(self, words):

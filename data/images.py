@@ -40,8 +40,10 @@ def read_rgb(path):
 
 
 def photo_size(path):
-    """(H, W) of what `read_rgb` returns, from the head of the file. Raises InputError as that does."""
+    """(H, W) of what `read_rgb` returns, if the file is whole. Raises InputError where it is no image."""
     with _opened(path) as image:
+        if image.format == "TIFF":
+            image.load()  # Pillow turns these itself.
         width, height = image.size
         return (width, height) if _orientation(image) in _LYING else (height, width)
 

@@ -6,10 +6,9 @@
 
 Keypoints lie beside the photos' names in a folder (`a/b.jpg`: `a/b.json`, `a/b_keypoints.json` or `a/b.txt`), or in one
 file for all; data/keypoints.py says in which forms. With --detect-pose they are found in the photos (see
-data/detect_pose.py). Photos of one person in one outfit are a group: those of a folder,
-or those of whose path the first group of REGEX (or all that it matches) is the same. Within a group, all ordered pairs
-of photos that show shoulders and hips are taken; --split says which share of the groups is for training (one group
-alone is for both).
+data/detect_pose.py). Photos of one person in one outfit are a group: those of a folder, or those of whose path the
+first group of REGEX (or all that it matches) is the same. Within a group, all ordered pairs of photos that show
+shoulders and hips are taken; --split says which share of the groups is for training (one group alone is for both).
 
 ROOT appears when it is complete, with report.txt (what was dropped, and why) and contact_sheet.png, which shows
 skeletons over photos: look at it first.
@@ -32,11 +31,11 @@ from tqdm import tqdm
 from config.errors import InputError, command
 from config.flags import Parser, whole
 from data.contact_sheet import contact_sheet
-from data.detect_pose import PoseDetector, find_model
 from data.files import whole_folder
 from data.images import ENDINGS, read_rgb
+from data.keypoint_source import keypoint_source
 from data.keypoint_values import Keypoints, missing
-from data.keypoints import FORMS, looks_like, read, write_pidm
+from data.keypoints import FORMS, looks_like, write_pidm
 from data.pose import JOINT_NAMES, TORSO
 
 SHOWN = 24  # Photos on the contact sheet.
@@ -62,7 +61,7 @@ def main(arguments=None):
     options = _parse(arguments)
     if options.out.exists():
         raise InputError(f"--out {options.out}: is there already; name a new folder")
-    keypoints = _source(options)
+    keypoints = keypoint_source(options)
     photos, dropped = [], {}
     for path in tqdm(_photos(options.images), "reading", unit="photo", dynamic_ncols=True, disable=None):
         name = path.relative_to(options.images).as_posix()
@@ -107,6 +106,8 @@ def _parse(arguments):
         raise InputError(f"--images {options.images}: expected a folder")
     if options.keypoints and not options.keypoints.exists():
         raise InputError(f"--keypoints {options.keypoints}: expected a folder or a file")
+    if options.form and not options.keypoints:
+        raise InputError(f"--form {options.form}: is of keypoint files, and --detect-pose reads none")
     try:
         options.group_by = None if options.group_by == "folder" else re.compile(options.group_by)
     except re.error as error:
@@ -131,42 +132,6 @@ def _photos(folder):
     if not found:
         raise InputError(f"--images {folder}: expected photos ({', '.join(ENDINGS)}), found none")
     return found
-
-
-def _source(options):
-    """keypoints(name, image) -> the Keypoints of a photo. Raises InputError where there are none."""
-    if options.keypoints is None:
-        detect = PoseDetector(find_model(options.detect_pose))
-        return lambda name, image: detect(image, name, options.person)
-    if options.keypoints.is_dir():
-        return lambda name, image: _single(options, _file_of(options.keypoints, name), image.size[::-1])
-    table = read(options.keypoints, None, options.person, options.form)
-    if "" in table:
-        raise InputError(f"--keypoints {options.keypoints}: expected a folder or a table; this is of one picture")
-    by_last = collections.defaultdict(list)
-    for key in table:
-        by_last[PurePosixPath(key).name].append(key)
-
-    def look_up(name, _image):
-        keys = [name] if name in table else by_last.get(PurePosixPath(name).name, [])
-        if len(keys) != 1:
-            raise InputError(f"{name}: expected one row in {options.keypoints}, got {len(keys)}")
-        return table[keys[0]]
-
-    return look_up
-
-
-def _single(options, path, size):
-    (found,) = read(path, size, options.person, options.form).values()
-    return found
-
-
-def _file_of(folder, name):
-    base = folder / PurePosixPath(name).with_suffix("")
-    for ending in (".json", "_keypoints.json", ".txt"):
-        if (path := base.with_name(base.name + ending)).is_file():
-            return path
-    raise InputError(f"{name}: expected a keypoint file {base}.json, {base}_keypoints.json or {base}.txt")
 
 
 def _photo(path, name, keypoints, options):
@@ -196,7 +161,7 @@ def _group(name, pattern):
 
 def _check(photos, dropped, options):
     misfits = [error for error in dropped.values() if isinstance(error, OtherFrame)]
-    if len(misfits) > MISFITS * (len(photos) + len(misfits)):
+    if options.keypoints and len(misfits) > MISFITS * (len(photos) + len(misfits)):
         raise InputError(f"--keypoints {options.keypoints}: of another frame than the photos. {misfits[0]}")
     names = collections.Counter(_result_part(photo.name) for photo in photos)
     for photo in photos:

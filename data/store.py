@@ -81,8 +81,8 @@ class ImageStore:
 
     def photo_size(self, key, image):
         """(H, W) of the photo that an image, read under `key`, was made of. Raises DamagedImage for one untold."""
-        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", image.info.get(PHOTO_TEXT, ""))
-        if not match or "0" in match.groups():
+        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", image.info.get(PHOTO_TEXT, ""))
+        if not match:
             raise DamagedImage(f"{self.path}: expected the size of the photo in the text of {key}")
         return int(match[1]), int(match[2])
 

@@ -39,9 +39,11 @@ class StoreWriter:
                 raise InputError(f"{self.folder}: expected no other run to be writing {self.path.name} there")
             if self.partial.exists() and not self._begun():
                 shutil.rmtree(self.partial)  # The last run ended between two steps.
-        if (found := self._resize_there()) not in (None, self.resize):
+        try:
+            self._refuse_another_resize()
+        except InputError:
             self.__exit__()
-            raise InputError(f"--resize {self.resize}: {self.path} was begun by {found}; name another --out")
+            raise
         return self
 
     def __exit__(self, *_):
@@ -97,11 +99,12 @@ class StoreWriter:
         data = self._partial_data if self._begun() else self._data
         return shared_environment(data.parent.resolve()) if data.exists() else None
 
-    def _resize_there(self):
+    def _refuse_another_resize(self):
         environment = self._there()
         if environment is None or not environment.stat()["entries"]:
-            return None
-        return resize_in(environment)
+            return
+        if (found := resize_in(environment)) != self.resize:
+            raise InputError(f"--resize {self.resize}: {self.path} holds images made by {found}; name another --out")
 
     def _begun(self):
         return self._partial_data.exists() and self._partial_data.stat().st_size >= EMPTY

@@ -13,7 +13,7 @@ ASPECT = 176 / 256  # Width over height of DeepFashion's photos, which are squee
 
 
 def picture_aspect(size, resize):
-    """Width over height at which a person looks as in the photo, in images of `size` (H, W) made by `resize`."""
+    """Width over height to show images of `size` (H, W) at; squeezed to a square, they count as DeepFashion's."""
     return ASPECT if resize == "squeeze" and size[0] == size[1] else size[1] / size[0]
 
 

@@ -57,15 +57,16 @@ class TrainingLoss:
 
     def _flow_losses(self, flows, calibrated, batch):
         """The weighted sum of the flow losses, and the parts of it by name."""
+        weights = self.weights
         features = [self.flow_loss.features(batch[f"{side}_image"], batch[f"{side}_pose"]) for side in SIDES]
-        correctness, affine = self.flow_loss({stride: [flow] for stride, flow in flows.items()}, *features)
-        total = self.weights.correctness_weight * correctness + self.weights.affine_weight * affine
-        parts = {"correctness": correctness, "affine": affine}
-        if calibrated and self.weights.calibrated_weight:
-            correctness, affine = self.flow_loss(calibrated, *features)
-            of_calibrated = self.weights.correctness_weight * correctness + self.weights.affine_weight * affine
-            total = total + self.weights.calibrated_weight * of_calibrated
-            parts |= {"correctness_calibrated": correctness, "affine_calibrated": affine}
+        kinds = [("", 1, {stride: [flow] for stride, flow in flows.items()})]
+        if calibrated and weights.calibrated_weight:
+            kinds.append(("_calibrated", weights.calibrated_weight, calibrated))
+        total, parts = 0, {}
+        for ending, weight, given in kinds:
+            correctness, affine = self.flow_loss(given, *features)
+            total = total + weight * (weights.correctness_weight * correctness + weights.affine_weight * affine)
+            parts |= {f"correctness{ending}": correctness, f"affine{ending}": affine}
         return total, parts
 
     def draw_noise(self, positions, shape):

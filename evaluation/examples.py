@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from data.images import read_rgb
+from data.resize import fit
 from diffusion.pictures import grid_picture
 from evaluation.measures import higher_is_better
 
@@ -25,12 +26,16 @@ def examples_picture(report):
     }
     results = [first.results[n] for n, _ in rows]
     ranked = f" for {next(iter(drawn))}" if len(drawn) > 1 else ""
-    targets = [read_rgb(result.target) for result in results]
+    crop = report.protocol.crop
+    sources, targets = (
+        [fit(image, crop, "crop") if crop else image for image in map(read_rgb, paths)]
+        for paths in ([result.source for result in results], [result.target for result in results])
+    )
     aspect = min(max(targets[0].width / targets[0].height, 1 / MOST), MOST)
     size = (round(HEIGHT * aspect), HEIGHT)
     columns = {
         measure or "": [_label(size, f"{kind}{ranked}", report.scores, measure, n) for n, kind in rows],
-        "source": [read_rgb(result.source) for result in results],
+        "source": sources,
         "target": targets,
     }
     for method, scores in drawn.items():

@@ -26,14 +26,21 @@ def scoring_size(methods, protocol):
 def as_drawn(methods, protocol, notes):
     """The protocol with photos cropped as those that the pictures show, where these say so; the notes gain a word.
 
-    Raises InputError where the protocol cannot score such pictures.
+    Raises InputError where the protocol cannot score such pictures, or not beside the others.
     """
-    crops = [results[0].generated for results in methods.values() if are_crops(results[0].generated.parent)]
+    firsts = [results[0].generated for results in methods.values()]
+    crops = [first for first in firsts if are_crops(first.parent)]
     if not crops:
         return protocol
     if protocol.masked:
         raise InputError(f"{crops[0].parent}: shows cropped photos, which protocol {protocol.name} does not score")
     shape = _header(crops[0]).size
+    for first in firsts:
+        if first not in crops or _header(first).size != shape:
+            raise InputError(
+                f"{first.parent}: does not show photos cropped to {sides(shape)}, as {crops[0].parent} does; "
+                "these cannot be compared"
+            )
     for own in notes.values():
         own.append(f"photos cropped to the shape of {sides(shape)}, as those that the pictures show (data.resize=crop)")
     return dataclasses.replace(protocol, crop=shape)

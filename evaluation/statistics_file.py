@@ -129,7 +129,7 @@ def _matters(protocol):
 
 def _check_use(path, made, protocol, size, network):
     wanted = json.loads(json.dumps(_matters(protocol)))
-    others = [name for name in wanted if made[name] != wanted[name]]
+    others = [name for name in wanted if made.get(name) != wanted[name]]
     if others:
         raise InputError(
             f"{path}: made for protocol {printable(made['protocol'])} ({_words(made, others)}), "
@@ -149,6 +149,7 @@ def _words(fields, names):
         "pictures": f"pictures {_resize(fields['pictures'])}",
         "networks": f"networks {_resize(fields['networks'])}",
         "inception": f"Inception of {printable(fields['inception'])}",
+        "crop": f"photos cropped to {sides(fields['crop'])}" if fields.get("crop") else "whole photos",
         "batch": f"batches of {fields['batch']}" if fields["batch"] else "no whole batches",
     }
     return ", ".join(words[name] for name in names)

@@ -14,13 +14,18 @@ from data.pose import read_keypoints
 from tests.data.test_import_dataset import draw
 
 SIDE = 64  # Of the model's input.
+VERSIONS = {"opset_imports": [helper.make_opsetid("", 17)], "ir_version": 8}  # Of ONNX.
 OFFSETS = np.stack([np.arange(17) % 5 - 2, np.arange(17) - 8], axis=1).astype(np.float32)  # Of each joint, x y.
 
 
-def write_model(path, scores=None, people=1.0):
-    """An ONNX file: 17 joints around the reddest pixel, and the same person, smaller, at the upper left."""
+def write_model(path, scores=None, people=1.0, rows=2):
+    """An ONNX file: 17 joints around the reddest pixel, and the same person, smaller, at the upper left.
+
+    `people` scales their scores; `rows` of the two are told.
+    """
     scores = np.full(17, 0.9, np.float32) if scores is None else scores
     constants = {
+        "first": np.array([0]), "rows": np.array([rows]), "second axis": np.array([1]),
         "red": np.array([2]), "flat": np.array([1, -1]), "side": np.array(SIDE), "shape": np.array([1, 1, 1, 2]),
         "offsets": OFFSETS[None, None], "smaller": (OFFSETS * 0.5 + 8)[None, None],
         "scores": np.broadcast_to(scores[:, None], (1, 2, 17, 1)).astype(np.float32),
@@ -37,8 +42,9 @@ def write_model(path, scores=None, people=1.0):
         helper.make_node("Reshape", ["point", "shape"], ["centre"]),
         helper.make_node("Add", ["centre", "offsets"], ["large"]),
         helper.make_node("Concat", ["smaller", "large"], ["points"], axis=1),
-        helper.make_node("Concat", ["points", "scores"], ["keypoints"], axis=3),
-        helper.make_node("Identity", ["boxes"], ["dets"]),
+        helper.make_node("Concat", ["points", "scores"], ["all keypoints"], axis=3),
+        helper.make_node("Slice", ["all keypoints", "first", "rows", "second axis"], ["keypoints"]),
+        helper.make_node("Slice", ["boxes", "first", "rows", "second axis"], ["dets"]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -47,8 +53,19 @@ def write_model(path, scores=None, people=1.0):
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("dets", "keypoints")],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    onnx.save(helper.make_model(graph, **VERSIONS), path)
     return path
+
+
+def graph_of(operations):
+    """A graph of one input and an output for each operation on it."""
+    names = [f"output {n}" for n in range(len(operations))]
+    return helper.make_graph(
+        [helper.make_node(operation, ["input"], [name]) for operation, name in zip(operations, names, strict=True)],
+        "another",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names],
+    )
 
 
 def photo(x=60, y=100):
@@ -87,9 +104,10 @@ def test_joints_of_low_scores_are_missing_and_nobody_is_an_error(tmp_path):
     scores[[0, 6]] = 0.2  # Nose, right shoulder.
     joints = PoseDetector(write_model(tmp_path / "model.onnx", scores))(photo(), "photo").joints
     assert np.flatnonzero(missing(joints)).tolist() == [0, 1, 2]
-    detect = PoseDetector(write_model(tmp_path / "empty.onnx", people=0.1))
-    with pytest.raises(InputError, match=r"^photo: expected people, got none"):
-        detect(photo(), "photo")
+    for of_nobody in ({"people": 0.1}, {"rows": 0}):
+        detect = PoseDetector(write_model(tmp_path / "empty.onnx", **of_nobody))
+        with pytest.raises(InputError, match=r"^photo: expected people, got none"):
+            detect(photo(), "photo")
 
 
 def test_a_file_that_is_no_such_model_is_refused(tmp_path):
@@ -97,14 +115,11 @@ def test_a_file_that_is_no_such_model_is_refused(tmp_path):
     path.write_bytes(b"nonsense")
     with pytest.raises(InputError, match=rf"^{path}: expected an ONNX model"):
         PoseDetector(path)
-    graph = helper.make_graph(
-        [helper.make_node("Identity", ["input"], ["output"])],
-        "identity",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, None)],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    with pytest.raises(InputError, match=rf"^{path}: expected a model with RTMO's inputs and outputs"):
+    onnx.save(helper.make_model(graph_of(["Identity"]), **VERSIONS), path)
+    with pytest.raises(InputError, match=rf"^{path}: expected RTMO's two outputs"):
+        PoseDetector(path)
+    onnx.save(helper.make_model(graph_of(["Identity", "Identity"]), **VERSIONS), path)
+    with pytest.raises(InputError, match=rf"^{path}: expected a model with RTMO's .* it failed for photo \("):
         PoseDetector(path)(photo(), "photo")
 
 

@@ -146,7 +146,7 @@ def test_other_modes_are_refused(own, mode, capsys, tmp_path):
             PairDataset(dataclasses.replace(own, resize=other), SIZE, 0)
         with pytest.raises(SystemExit):
             prepare(own.root, own.lmdb, other)
-        assert f"error: --resize {other}: {tmp_path}/lmdb/64-48 was begun by {mode}" in capsys.readouterr().err
+        assert f"error: --resize {other}: {tmp_path}/lmdb/64-48 holds images made by {mode}" in capsys.readouterr().err
     assert prepare(own.root, own.lmdb, mode) == 0
 
 
