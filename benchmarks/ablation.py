@@ -1,12 +1,12 @@
 """What does each part of the method contribute? Trains demo-size models with and without it, several seeds of each.
 
     python benchmarks/ablation.py --out outputs/ablation [--steps 1200] [--seeds 3] [--variants whole "no flow"]
-        [--parallel 2]
+        [--parallel 2] [key=value ..]
 
-All of them are networks of config/demo_64.yaml, trained as that says but for a shorter time, on the same drawn people,
-for the same number of steps, with the same seeds; then pictures of held-out people are scored, and flows compared with
-the true ones. Prints a table and leaves ablation.json in the output folder. The same command goes on with what is
-there. On two cores 720 steps take one to two hours.
+All of them are networks of config/demo_64.yaml, trained as that and `key=value` say but for a shorter time, on the same
+drawn people, for the same number of steps, with the same seeds; then pictures of held-out people are scored, and flows
+compared with the true ones. Prints a table and leaves ablation.json in the output folder. The same command goes on with
+what is there. On two cores 720 steps take one to two hours.
 """
 
 import json
@@ -45,6 +45,7 @@ def main():
     parser.add_argument("--seeds", type=whole("--seeds", 2), default=3, help="how many of each variant")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="default: all")
     parser.add_argument("--parallel", type=whole("--parallel", 1), default=2, help="trainings at a time")
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="of all of them, beside config/demo_64.yaml")
     args = parser.parse_args()
     out = Path(args.out).resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ def main():
     run(out, threads, "data/prepare_data.py", "--root", out / "people", "--out", out / "lmdb", "--size", "64x64")
     jobs = [(variant, seed) for seed in range(args.seeds) for variant in args.variants]
     with ThreadPoolExecutor(args.parallel) as pool:
-        work = pool.map(lambda job: train_and_draw(out, threads, args.steps, people, *job), jobs)
+        work = pool.map(lambda job: train_and_draw(out, threads, args, people, *job), jobs)
         list(tqdm(work, "training", len(jobs), unit="model", disable=None))
     figures = {job: score(out, threads, people, *job) for job in tqdm(jobs, "scoring", unit="model", disable=None)}
     record = [{"variant": variant, "seed": seed, **figures[variant, seed]} for variant, seed in jobs]
@@ -69,14 +70,15 @@ def folder_of(out, variant, seed):
     return out / f"{variant.replace(' ', '_')}_{seed}"
 
 
-def train_and_draw(out, threads, steps, people, variant, seed):
+def train_and_draw(out, threads, args, people, variant, seed):
     """One model, the pictures of the test pairs, and what its flow is off by."""
+    steps = args.steps
     folder = folder_of(out, variant, seed)
     folder.mkdir(exist_ok=True)
     settings = (
         f"data.root={people[1]}", f"data.lmdb={out / 'lmdb'}", f"training.output={folder / 'run'}",
         f"training.seed={seed}", f"training.steps={steps}", f"training.decay_steps={steps * 7 // 12}",
-        f"training.picture_every={steps}", "training.warmup_steps=50", "training.ema_decay=0.98",
+        f"training.picture_every={steps}", "training.warmup_steps=50", "training.ema_decay=0.98", *args.settings,
     )  # fmt: skip
     model = ("--checkpoint", folder / "run", *people, "--seed", seed)
     run(folder, threads, "train.py", "config/demo_64.yaml", *settings, *VARIANTS[variant])
