@@ -83,6 +83,10 @@ def _validate_data(data):
 def _validate_loss(loss):
     _one_of(FLOW_FEATURES, "loss.features", loss.features)
     _at_least(0, "loss.min_snr", loss.min_snr)
+    _at_least(0, "loss.least_weight", loss.least_weight)
+    if loss.min_snr:
+        limit = 1 / loss.min_snr
+        _check(loss.least_weight <= limit, "loss.least_weight", loss.least_weight, f"up to {limit:g}, 1 / loss.min_snr")
     _at_least(0, "loss.limb_weight", loss.limb_weight)
     _at_least(0, "loss.correctness_weight", loss.correctness_weight)
     _at_least(0, "loss.affine_weight", loss.affine_weight)

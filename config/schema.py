@@ -52,6 +52,7 @@ class LossConfig:
     """The diffusion loss, and the flow losses beside it."""
 
     min_snr: float = 0.0  # Weighs the noise's error by 1 / SNR, up to 1 / this; 0: alike at all times, as in the paper.
+    least_weight: float = 0.0  # The least that min_snr may weigh an error by.
     features: str = "vgg19"  # What sampling correctness compares: vgg19, or pixels (needs no weights).
     limb_weight: float = 0.0  # Weight of closeness to each limb beside those features; 0: none, as in the paper.
     vgg19_weights: str = ""  # torchvision's vgg19-dcbb9e9d.pth; empty: looked for in torch's cache.

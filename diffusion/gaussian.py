@@ -81,13 +81,14 @@ class GaussianDiffusion(nn.Module):
         nll = -discretized_log_likelihood(x_0, mean, log_variance / 2).mean(dim=(1, 2, 3))
         return mse, torch.where(t == 0, nll, kl) / math.log(2)
 
-    def min_snr_weight(self, t, gamma):
+    def min_snr_weight(self, t, gamma, least=0):
         """Weights (B,) of the noise's errors: min(SNR, gamma) / (SNR gamma), with SNR = alpha_bar / (1 - alpha_bar).
 
         Where SNR is above gamma, they make it x_0's error; below, where x_0 cannot be known, they stay at 1 / gamma.
         Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", up to the factor.
+        Weights below `least` are raised to it: else little noise is never learned, and stays in the pictures.
         """
-        return self.x_0_from_noise[t].square().clamp(max=1 / gamma).float()
+        return self.x_0_from_noise[t].square().clamp(least, 1 / gamma).float()
 
 
 def normal_kl(mean1, log_variance1, mean2, log_variance2):

@@ -47,7 +47,7 @@ class TrainingLoss:
         prediction, condition, calibrated = model(x_t, t, *given)
         mse, vb = self.diffusion.losses(prediction.float(), x_0, x_t, t, noise)  # (2N,), (2N,)
         parts = {"mse": mse.mean(), "vb": vb.mean()}
-        weight = self.diffusion.min_snr_weight(t, self.weights.min_snr) if self.weights.min_snr else 1
+        weight = self._weight(t)
         total = (weight * mse).mean() + vb.mean()
         if self.flow_loss:
             of_flows, of_parts = self._flow_losses(condition.flows, calibrated, batch)
@@ -68,6 +68,10 @@ class TrainingLoss:
             total = total + weight * (weights.correctness_weight * correctness + weights.affine_weight * affine)
             parts |= {f"correctness{ending}": correctness, f"affine{ending}": affine}
         return total, parts
+
+    def _weight(self, t):
+        weights = self.weights
+        return self.diffusion.min_snr_weight(t, weights.min_snr, weights.least_weight) if weights.min_snr else 1
 
     def draw_noise(self, positions, shape):
         """t (2N,), noise (2N, 3, H, W) and keep (2N,) for samples at the given places in the data."""

@@ -98,6 +98,15 @@ def test_a_multiplier_is_refused_by_its_index():
         validate(config)
 
 
+def test_the_least_weight_of_an_error_is_not_above_the_largest():
+    config = Config()
+    config.loss.least_weight = 11
+    validate(config)  # It says nothing where errors are not weighed.
+    config.loss.min_snr = 0.1
+    with pytest.raises(InputError, match=r"^loss\.least_weight: .*up to 10, 1 / loss\.min_snr"):
+        validate(config)
+
+
 def test_an_image_must_hold_whole_tokens():
     config = Config()
     config.model.token_stride = 12

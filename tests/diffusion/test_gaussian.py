@@ -95,6 +95,13 @@ def test_min_snr_weights_make_it_the_error_of_x_0_where_that_can_be_known(diffus
     torch.testing.assert_close(weighted[3:], 10 * error[3:])
 
 
+def test_small_weights_are_raised_to_the_least(diffusion):
+    t = torch.arange(1000)
+    plain, raised = (diffusion.min_snr_weight(t, 0.1, least) for least in (0, 1))
+    assert plain[0] < 1e-3
+    assert torch.equal(raised, plain.clamp(min=1))
+
+
 def test_divergence_equals_torchs():
     means, log_variances = torch.randn(2, 50), torch.randn(2, 50)
     first, second = (torch.distributions.Normal(means[i], (log_variances[i] / 2).exp()) for i in (0, 1))
