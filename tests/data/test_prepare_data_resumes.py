@@ -60,7 +60,7 @@ def test_data_base_that_is_added_to_is_replaced_in_one_step(grown, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("data.store.shutil.rmtree", die)  # Whatever is removed, nothing is lost by then.
+        patch.setattr("data.store_writer.shutil.rmtree", die)  # Whatever is removed, nothing is lost by then.
         with pytest.raises(SystemExit, match="130"):
             prepare(root, out)
     assert contents(out / "32-24") == whole
