@@ -44,7 +44,9 @@ class PairDataset(Dataset):
         self.store = ImageStore(data.lmdb, self.size)
         self.resize = self.store.resize()
         if self.resize != data.resize:
-            raise InputError(f"data.resize: {data.resize}, but {self.store.path} holds images made by {self.resize}")
+            raise InputError(
+                f"data.resize: {data.resize}, but {self.store.path} holds images made by {self.resize}; prepare others"
+            )
         self.pairs = without(read_pairs(self.root, "train"), self.store.left_out())
         check_images(self.pairs, lambda image: lmdb_key(image) in self.store, f"is not in {self.store.path}")
         check_keypoints(self.pairs, self.root)

@@ -39,6 +39,7 @@ from data.keypoints import FORMS, looks_like, write_pidm
 from data.pose import JOINT_NAMES, TORSO
 
 SHOWN = 24  # Photos on the contact sheet.
+ALL_ONE = "They all count as one person, who is trained on and tested with; --group-by tells people apart."
 MISFITS = 0.5  # Share of photos whose joints lie elsewhere, above which the frame must be wrong.
 
 
@@ -143,12 +144,20 @@ def _photo(path, name, keypoints, options):
         raise OtherFrame(f"{name}: most joints lie outside of its {image.height} x {image.width} pixels{frame}")
     if missing(found.joints)[TORSO].any():
         raise InputError(f"{name}: expected both shoulders and hips to be seen")
-    return Photo(path, f"img/{_plain(name)}", _group(name, options.group_by), found)
+    group = _group(name, options.group_by)
+    place = _plain(name)
+    if options.group_by:
+        place = f"{_flat(_plain(group))}/{_flat(place)}"  # A folder for each person, as in DeepFashion.
+    return Photo(path, f"img/{place}", group, found)
 
 
 def _plain(name):
     """A path that pair files and results' names can hold."""
     return re.sub(r"[^\w./-]|^\.+|(?<=/)\.+", "_", name)
+
+
+def _flat(name):
+    return name.replace("/", "_")
 
 
 def _group(name, pattern):
@@ -192,9 +201,11 @@ def _split(photos, options):
 
 
 def _report(photos, dropped, train, test):
+    groups = {photo.group for photo in photos}
     seen = np.array([~missing(photo.keypoints.joints) for photo in photos])
     lines = [
-        f"{len(photos)} photos of {len({photo.group for photo in photos})} groups kept, {len(dropped)} dropped.",
+        f"{len(photos)} photos of {len(groups)} group{'s' * (len(groups) > 1)} kept, {len(dropped)} dropped.",
+        *([ALL_ONE] if len(groups) == 1 else []),
         f"{len(train)} lines of training pairs, {len(test)} test pairs.",
         "Joints not seen, in photos that were kept:",
         *(f"  {name:<14} {count:6}" for name, count in zip(JOINT_NAMES, (~seen).sum(axis=0), strict=True)),

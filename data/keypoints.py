@@ -87,9 +87,16 @@ def read_csv(path, size=None, person=None):  # noqa: ARG001
     height, width = size or FRAME
     right, bottom = seen.max(axis=0, initial=-1)
     wide = size is None and right >= width
-    if right >= width + (2 * BORDER if wide else 0) or (bottom < width <= right and right >= height - BORDER):
+    beyond = right >= width + (2 * BORDER if wide else 0) or (bottom < width <= right and right >= height - BORDER)
+    if beyond or _lie(rows.values()):
         raise InputError(f"{path}: expected keypoints_y before keypoints_x, but these columns look swapped")
     return {name: _inside(joints) if wide else Keypoints(joints, (height, width)) for name, joints in rows.items()}
+
+
+def _lie(people):
+    """Whether most of three people or more lie on their sides: neck and hips are further apart in x than in y."""
+    torsos = [joints[[8, 11]].mean(axis=0) - joints[1] for joints in people if not missing(joints)[[1, 8, 11]].any()]
+    return len(torsos) > 2 and np.mean([abs(x) > abs(y) for x, y in torsos]) > 0.5
 
 
 def _csv_row(where, line):

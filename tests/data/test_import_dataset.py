@@ -10,6 +10,7 @@ from data import import_dataset, synthetic
 from data.dataset import TestPairs
 from data.pairs import read_pairs
 from data.pose import read_keypoints
+from evaluation.statistics import people_of
 
 SIZE = (128, 88)
 
@@ -90,6 +91,14 @@ def test_photos_can_be_grouped_by_a_part_of_their_names(loose, tmp_path):
     import_dataset.main(flags)
     for pair in read_pairs(tmp_path / "root", "train"):
         assert {re.search(r"_(\d)", image)[1] for image in pair.sources} == {re.search(r"_(\d)", pair.target)[1]}
+        assert people_of([pair.target, *pair.sources]) == [f"img/{pair.target.split('/')[1]}"] * (1 + len(pair.sources))
+        assert re.fullmatch(r"img/\d/\d\d_vïew_\d.png", pair.target)
+
+
+def test_photos_in_one_folder_are_told_to_be_one_person(loose, tmp_path, capsys):
+    import_dataset.main([f"--images={loose / '01'}", f"--keypoints={loose / '01'}", f"--out={tmp_path / 'root'}"])
+    assert "of 1 group kept" in (out := capsys.readouterr().out)
+    assert "--group-by tells people apart" in out
 
 
 def test_what_is_dropped_is_reported_with_its_reason(tmp_path):

@@ -30,6 +30,11 @@ def csv(person, border=0, name="a b.jpg"):
     return f"name:keypoints_y:keypoints_x\n{name}: {[int(y) for y in person[:, 1]]}: {x}\n"
 
 
+SMALL_AND_SWAPPED = "".join(
+    csv(np.where(PERSON == -1, -1, np.rint(0.6 * PERSON))[:, ::-1], border=40, name=f"{n}.jpg") for n in range(3)
+)
+
+
 def triples(person, scores=SCORES):
     return [float(v) for (x, y), c in zip(person, scores, strict=True) for v in ((x, y, c) if c else (0, 0, 0))]
 
@@ -168,6 +173,7 @@ def test_pidms_form_comes_back_exactly(tmp_path_factory, joints):
         (FILES["csv in the picture"][1] + csv(PERSON), "expected each picture once, got a b.jpg again"),
         (csv(PERSON[:, ::-1]), "expected keypoints_y before keypoints_x"),
         (csv(PERSON[:, ::-1], border=40), "expected keypoints_y before keypoints_x"),
+        (SMALL_AND_SWAPPED, "expected keypoints_y before keypoints_x"),
         ("a:b:c", "expected JSON"),
         ("a:[1]:[2]", "expected 18 numbers, got 1 values"),
         (json.dumps({"instance_info": [{"frame_id": 1, "instances": []}]}), "expected the people of one picture"),
