@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from config.errors import InputError
-from data.images import photo_size, read_rgb, to_levels
+from data.images import read_rgb, to_levels
 from data.pairs import check_images, check_keypoints, keypoint_path, lmdb_key, read_pairs, result_name, without
 from data.pose import pose_levels, read_keypoints
 from data.resize import fit, placement, shown
@@ -193,9 +193,9 @@ class TestPairs(Dataset):
         return torch.from_numpy(to_levels(fit(photo, self.size, self.resize))), photo.size[::-1]
 
     def _size_of(self, name, otherwise):
-        """The size of a photo that is not read: squeezed, it does not matter."""
+        """The size of a photo that is not needed itself: squeezed, it does not matter."""
         path = self.root / name
-        return photo_size(path) if self.resize != "squeeze" and path.is_file() else otherwise
+        return read_rgb(path).size[::-1] if self.resize != "squeeze" and path.is_file() else otherwise
 
     def _pose(self, name, size):
         annotation = read_keypoints(keypoint_path(self.root, name))

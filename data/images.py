@@ -5,7 +5,7 @@ import io
 import struct
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image, ImageOps
 
 from config.errors import InputError
 
@@ -15,17 +15,6 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # Of file
 # What Pillow raises for files that are damaged or no images at all.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
-_TURNS = {  # By EXIF's orientation: what makes the photo upright.
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_LYING = (5, 6, 7, 8)  # Height and width change places.
-
 
 def read_rgb(path):
     """The image of a file of one of FORMATS as RGB, upright if its EXIF data tell how the camera was held.
@@ -33,39 +22,16 @@ def read_rgb(path):
     Transparent parts turn white; 16-bit grey is scaled to 8 bits.
     Raises InputError, beginning with the path, where there is no file or it is no whole image.
     """
-    with _opened(path) as image:
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        return _rgb(image if turn is None else image.transpose(turn))
-
-
-def photo_size(path):
-    """(H, W) of what `read_rgb` returns, if the file is whole. Raises InputError where it is no image."""
-    with _opened(path) as image:
-        if image.format == "TIFF":
-            image.load()  # Pillow turns these itself.
-        width, height = image.size
-        return (width, height) if _orientation(image) in _LYING else (height, width)
-
-
-@contextlib.contextmanager
-def _opened(path):
-    """The file as an image of Pillow's, for a `with` block in which what it raises becomes an InputError."""
     try:
         with Image.open(path, formats=FORMATS) as image:
-            yield image
+            image.load()
+            with contextlib.suppress(*DAMAGE):  # Of the EXIF data, which are no part of the picture.
+                ImageOps.exif_transpose(image, in_place=True)
+            return _rgb(image)
     except FileNotFoundError as error:
         raise InputError(f"{path}: expected an image, got no such file") from error
     except DAMAGE as error:
         raise InputError(f"{path}: expected a whole image, got one that cannot be read ({error})") from error
-
-
-def _orientation(image):
-    """How the camera was held, as EXIF numbers it; 1, upright, where there is nothing to read."""
-    try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
-    except DAMAGE:
-        return 1
 
 
 def decode_png(value):

@@ -102,12 +102,16 @@ def person_of(name):
 
 def write_split(root, split, photos, keypoints, pairs):
     """The photos of pairs, their keypoints, and the pair file."""
-    folder = Path("img", photos.name)
-    (root / folder).mkdir(parents=True)
+
+    def place(name):
+        return Path(photos.name, person_of(name), name)  # A folder for each person, as in DeepFashion.
+
     for name in tqdm(named(pairs), split, unit="photo", dynamic_ncols=True, disable=None):
-        shutil.copyfile(photos / name, root / folder / name)
-        write_pidm((root / "pose" / photos.name / name).with_suffix(".txt"), keypoints[name])
-    lines = (f"{folder / target},{folder / source}\n" for target, source in pairs)
+        image = root / "img" / place(name)
+        image.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(photos / name, image)
+        write_pidm((root / "pose" / place(name)).with_suffix(".txt"), keypoints[name])
+    lines = (f"{'img' / place(target)},{'img' / place(source)}\n" for target, source in pairs)
     (root / f"{split}_pairs.txt").write_text("".join(lines), encoding="utf-8")
 
 

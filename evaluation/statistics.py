@@ -12,7 +12,6 @@ import numpy as np
 from evaluation.measures import higher_is_better
 
 RESAMPLES, SEED, LEVEL = 2_000, 0, 95  # LEVEL: per cent.
-MARKET = "bounding_box_"  # How Market-1501's folders begin, of many people each.
 _SLICE = 100  # Resamples held in memory at a time.
 
 
@@ -36,15 +35,8 @@ class Difference(NamedTuple):
 
 
 def people_of(images):
-    """Whom each image of the data set shows: its folder, such as img/WOMEN/Dresses/id_00000002.
-
-    In Market-1501's folders, bounding_box_*, it is the number that its name begins with.
-    """
-    paths = [PurePosixPath(image) for image in images]
-    return [
-        f"{path.parent}/{path.name.partition('_')[0]}" if path.parent.name.startswith(MARKET) else str(path.parent)
-        for path in paths
-    ]
+    """Whom each image of the data set shows: its folder, such as img/WOMEN/Dresses/id_00000002."""
+    return [str(PurePosixPath(image).parent) for image in images]
 
 
 def estimates(pairs, people):

@@ -8,7 +8,7 @@ import torch
 from PIL import EpsImagePlugin, ExifTags, Image, ImageOps
 
 from config.errors import InputError
-from data.images import DAMAGE, FORMATS, decode_png, photo_size, read_rgb, squeeze, to_image, to_tensor
+from data.images import DAMAGE, FORMATS, decode_png, read_rgb, squeeze, to_image, to_tensor
 
 RAMP = np.add.outer(np.arange(40), np.arange(30)).astype(np.uint8) * 3  # (40, 30)
 
@@ -180,18 +180,10 @@ def test_photos_of_a_camera_that_was_held_otherwise_stand_upright(tmp_path, held
     image = read_rgb(path)
     expected = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
     assert np.array_equal(image, expected)
-    assert photo_size(path) == image.size[::-1]
     assert (np.abs(np.asarray(image.resize((30, 40)), int)[..., 0] - RAMP).max() < 8) == (held == 1)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_exif_that_cannot_be_read_is_left_alone(tmp_path):
     path = saved(tmp_path, Image.fromarray(RAMP), "image.jpg", exif=b"Exif\0\0II*\0nonsense")
-    assert read_rgb(path).size == photo_size(path)[::-1] == (30, 40)
-
-
-def test_the_size_of_what_is_no_photo_is_not_told(tmp_path):
-    (tmp_path / "note.jpg").write_text("no image")
-    for name, words in (("note.jpg", "a whole image"), ("none.jpg", "no such file")):
-        with pytest.raises(InputError, match=f"^{tmp_path}/{name}: .*{words}"):
-            photo_size(tmp_path / name)
+    assert_reads_grey(path, RAMP, 8)

@@ -4,6 +4,7 @@ from PIL import Image
 from data import market1501
 from data.pairs import read_pairs
 from data.pose import read_keypoints
+from evaluation.statistics import people_of
 
 NAMES = {
     "train": [
@@ -43,11 +44,13 @@ def test_all_ordered_pairs_of_known_people_are_made(market, tmp_path):
     train = [(pair.target, *pair.sources) for pair in read_pairs(tmp_path / "out", "train")]
     assert len(train) == len(set(train)) == 3 * 2 + 2
     assert all(a.split("_")[2] == b.split("_")[2] for a, b in train)
-    assert {name.removeprefix("img/bounding_box_train/") for pair in train for name in pair} == set(NAMES["train"][:5])
+    images = {name for pair in train for name in pair}
+    assert images == {f"img/bounding_box_train/{name[:4]}/{name}" for name in NAMES["train"][:5]}
+    assert set(people_of(images)) == {"img/bounding_box_train/0002", "img/bounding_box_train/0007"}
     name = NAMES["train"][1]
-    copied, photo = (folder / "bounding_box_train" / name for folder in (tmp_path / "out/img", market))
+    copied, photo = tmp_path / "out/img/bounding_box_train/0002" / name, market / "bounding_box_train" / name
     assert copied.read_bytes() == photo.read_bytes()
-    joints = read_keypoints((tmp_path / "out/pose/bounding_box_train" / name).with_suffix(".txt"))
+    joints = read_keypoints((tmp_path / "out/pose/bounding_box_train/0002" / name).with_suffix(".txt"))
     assert joints[0].tolist() == [30 * 176 / 64 + 40, 20 * 256 / 128]
     assert joints[17].tolist() == [-1, -1]
 
@@ -57,7 +60,7 @@ def test_pairs_that_are_there_are_taken(market, tmp_path):
     (market / "market-pairs-test.csv").write_text(f"from,to\n{one},{other}\n")
     market1501.main([f"--root={market}", f"--out={tmp_path / 'out'}"])
     (pair,) = read_pairs(tmp_path / "out", "test")
-    assert (pair.target, *pair.sources) == (f"img/bounding_box_test/{other}", f"img/bounding_box_test/{one}")
+    assert (pair.target, *pair.sources) == (f"img/bounding_box_test/0001/{other}", f"img/bounding_box_test/0001/{one}")
 
 
 def test_what_does_not_fit_is_named(market, tmp_path, capsys):

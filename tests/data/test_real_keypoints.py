@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data import keypoints
-from data.images import photo_size
+from data.images import read_rgb
 from data.keypoint_values import Keypoints, missing
 from data.pose import annotation_to_image, pose_levels, read_keypoints
 from tests.data.test_keypoints import body_25, coco_17, triples
@@ -25,7 +25,7 @@ def people(shared):
 
 def person_of(root, path):
     (photo,) = (root / "img" / path.relative_to(root / "pose")).parent.glob(f"{path.stem}.*")
-    size, annotation = photo_size(photo), read_keypoints(path)
+    size, annotation = read_rgb(photo).size[::-1], read_keypoints(path)
     return Keypoints(annotation_to_image(annotation, size), size), annotation
 
 

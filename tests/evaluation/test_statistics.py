@@ -120,6 +120,3 @@ def test_people_are_the_images_folders(generated, root):
     people = people_of(result.target_image for result in find_results(generated, root))
     assert people == ["img/WOMEN/Dresses/id_00000001"] * 2 + ["img/WOMEN/Dresses/id_00000002"]
     assert people_of(["img/MEN/Tees/id_00000001/01_1_front.jpg"]) == ["img/MEN/Tees/id_00000001"]
-    folder = "img/bounding_box_test"
-    photos = [f"{folder}/0002_c1s1_000451_03.jpg", f"{folder}/0002_c3s1_000551_01.jpg", f"{folder}/0010_c6s4_1_07.jpg"]
-    assert people_of(photos) == [f"{folder}/0002", f"{folder}/0002", f"{folder}/0010"]
