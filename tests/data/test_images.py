@@ -184,6 +184,7 @@ def test_photos_of_a_camera_that_was_held_otherwise_stand_upright(tmp_path, held
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_exif_that_cannot_be_read_is_left_alone(tmp_path):
-    path = saved(tmp_path, Image.fromarray(RAMP), "image.jpg", exif=b"Exif\0\0II*\0nonsense")
+@pytest.mark.parametrize("exif", [b"nonsense", b"II*\0nonsense"])
+def test_exif_that_cannot_be_read_is_left_alone(tmp_path, exif):
+    path = saved(tmp_path, Image.fromarray(RAMP), "image.jpg", exif=b"Exif\0\0" + exif)
     assert_reads_grey(path, RAMP, 8)

@@ -79,6 +79,15 @@ def test_photos_are_cropped_where_pictures_were_drawn_from_crops(generated, root
         assert record["methods"][method]["scores"]["l1"]["value"] == pytest.approx(expected, abs=1e-6)
 
 
+def test_crops_are_not_compared_with_pictures_of_whole_photos(generated, root, tmp_path, capsys):
+    (generated / "settings.json").write_text('{"resize": "crop"}')
+    other = make_results(tmp_path / "other", 20)
+    asked = ("--data", root, "--protocol", "clean", "--metrics", "l1", "--out", tmp_path / "out")
+    for folders in ((generated, other), (other, generated)):
+        sentence = refusal(capsys, "--compare", *folders, *asked)
+        assert sentence.startswith(f"error: {other}: does not show photos cropped to 24 x 16, as {generated} does")
+
+
 def test_masks_of_whole_photos_do_not_score_crops(generated, root, capsys):
     write_keypoints(root)
     (generated / "settings.json").write_text('{"resize": "crop"}')
