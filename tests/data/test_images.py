@@ -185,6 +185,7 @@ def test_photos_of_a_camera_that_was_held_otherwise_stand_upright(tmp_path, held
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("exif", [b"nonsense", b"II*\0nonsense"])
-def test_exif_that_cannot_be_read_is_left_alone(tmp_path, exif):
-    path = saved(tmp_path, Image.fromarray(RAMP), "image.jpg", exif=b"Exif\0\0" + exif)
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+def test_exif_that_cannot_be_read_is_left_alone(tmp_path, ending, exif):
+    path = saved(tmp_path, Image.fromarray(RAMP), f"image.{ending}", exif=b"Exif\0\0" + exif, lossless=True)
     assert_reads_grey(path, RAMP, 8)
