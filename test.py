@@ -6,7 +6,6 @@ Files that are already there are skipped, so the same command finishes what was 
 among processes. A picture depends on the weights, the pair and the seed alone.
 """
 
-import argparse
 import dataclasses
 import json
 import logging
@@ -17,10 +16,10 @@ import torch
 from accelerate import PartialState
 from tqdm import tqdm
 
-from config.checks import PRECISIONS, SAMPLERS, validate_sampling
 from config.errors import InputError, command
-from config.flags import Parser, number, whole
+from config.flags import Parser, whole
 from config.machine import use_machine
+from config.sampling_flags import add_sampling_flags, sampling_settings
 from data.dataset import TestPairs
 from data.files import sha256_of, write_whole
 from data.images import to_image
@@ -84,18 +83,7 @@ def parse_args():
     parser.add_argument("--checkpoint", required=True, help="a checkpoint or run folder, a release file, or user/name")
     parser.add_argument("--data", required=True, help="the data's root: img/, pose/ and test_pairs.txt")
     parser.add_argument("--out", required=True, help="folder of the pictures")
-    parser.add_argument("--sampler", help=f"{', '.join(SAMPLERS)}; default: as the checkpoint's config.yaml says")
-    parser.add_argument("--steps", type=whole("--steps", 1, 1000), help="of the sampler")
-    parser.add_argument(
-        "--start", type=whole("--start", 100, 999), help="begin at this t, from the source photo noised"
-    )
-    parser.add_argument("--clip", action=argparse.BooleanOptionalAction, help="hold each step's x_0 within [-1, 1]")
-    parser.add_argument("--guidance", type=number("--guidance", 0), help="1 is the condition alone")
-    parser.add_argument(
-        "--guidance-interval", type=whole("--guidance-interval", 0, 999), nargs=2, metavar=("LOWEST", "HIGHEST"),
-        help="the times t that are guided; at others the condition alone is followed, for half the work",
-    )  # fmt: skip
-    parser.add_argument("--precision", help=f"{', '.join(PRECISIONS)}; no is exact float32")
+    add_sampling_flags(parser)
     parser.add_argument("--compile", action="store_true", help="minutes before the first picture, less for each")
     parser.add_argument("--seed", type=whole("--seed", 0), default=0)
     parser.add_argument("--replace", action="store_true", help="remove pictures of other settings from --out first")
@@ -103,15 +91,6 @@ def parse_args():
     parser.add_argument("--batch-size", type=whole("--batch-size", 1), default=8)
     parser.add_argument("--workers", type=whole("--workers", 0), default=1, help="0 loads in this process")
     return parser.parse_args()
-
-
-def sampling_settings(args, sampling):
-    """The checkpoint's sampling settings, changed by what the command line gives."""
-    for name in ("sampler", "steps", "start", "clip", "guidance", "guidance_interval", "precision"):
-        if getattr(args, name) is not None:
-            setattr(sampling, name, getattr(args, name))
-    validate_sampling(sampling, prefix="--")
-    return sampling
 
 
 def settings_of(checkpoint, sampling, seed, data, resize):

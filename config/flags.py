@@ -59,3 +59,18 @@ def size(flag, least=1):
         return int(match[1]), int(match[2])
 
     return parse
+
+
+def point(flag):
+    """An argparse type: `30,80` -> (30.0, 80.0), x and y in pixels."""
+
+    def parse(text):
+        try:
+            x, y = map(float, text.split(","))
+        except ValueError:
+            x = y = math.nan
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise InputError(f"{flag}: expected X,Y in pixels, such as 30,80, got {text!r}")
+        return x, y
+
+    return parse

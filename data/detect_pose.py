@@ -5,6 +5,7 @@ says where the other is looked for.
 """
 
 import contextlib
+import importlib.util
 import io
 import os
 from pathlib import Path
@@ -29,6 +30,14 @@ def find_model(path=None):
             f"--detect-pose: expected RTMO's model as {found}, got no such file; {SOURCE} holds it as end2end.onnx"
         )
     return found
+
+
+def can_detect():
+    """Whether what runs the model, and the model's file, are there."""
+    try:
+        return find_model().is_file() and importlib.util.find_spec("rtmlib") is not None
+    except InputError:
+        return False
 
 
 class PoseDetector:

@@ -62,6 +62,20 @@ def shown(photo, size, mode):
     return (-top, -left, height - top, width - left) if mode == "pad" else (0, 0, *size)
 
 
+def unfit(image, photo, mode, height=None):
+    """An image that `fit` could have made of a photo of size `photo` (H, W), in the photo's shape again.
+
+    The bars of `pad` are cut off, the aspect that `squeeze` did not keep is restored. height: in pixels, or None for
+    as many as the image has.
+    """
+    top, left, bottom, right = shown(photo, image.size[::-1], mode)
+    part = image.crop((left, top, right, bottom))
+    height = height or part.height
+    aspect = photo[1] / photo[0] if mode == "squeeze" else part.width / part.height
+    width = max(1, round(height * aspect))
+    return part if part.size == (width, height) else part.resize((width, height), Image.Resampling.BICUBIC)
+
+
 def _within(box, image):
     """The box without what rounding puts beyond the image."""
     return tuple(min(max(place, 0), side) for place, side in zip(box, (*image.size, *image.size), strict=True))

@@ -5,8 +5,8 @@ import torch
 from data.dataset import TestPairs
 from data.levels import to_device
 from diffusion.pictures import grid_picture, pair_pictures, picture_aspect
-from diffusion.precision import computing_in
-from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, noised, sample
+from diffusion.precision import computing_in, within
+from diffusion.samplers import guided, image_generators, initial_noise, last, make_scheduler, noised, steps
 
 PREVIEW_PAIRS = 4
 
@@ -21,13 +21,24 @@ def draw_pairs(model, batch, sampling, seed):
     target_pose = batch["target_pose"]
     first, sources = shared_sources(batch["source"])
     generators = image_generators(seed, batch["result"])
-    noise = initial_noise(generators, target_pose.shape[2:]).to(target_pose.device)
-    scheduler = make_scheduler(sampling.sampler, sampling.steps, sampling.clip)
     with computing_in(sampling.precision, target_pose.device):
         condition = model.encode(batch["source_image"][first], batch["source_pose"][first], target_pose, sources)
-        denoise = guided(model, target_pose, condition, sampling.guidance, sampling.guidance_interval)
-        x_t, first_step = noised(batch["source_image"], noise, scheduler, sampling.start)
-        return sample(denoise, x_t, scheduler, generators, first_step), condition
+    drawn = drawing(model, target_pose, condition, batch["source_image"], sampling, generators)
+    return last(drawn).x_t, condition
+
+
+def drawing(model, target_pose, condition, begin, sampling, generators, kept=None):
+    """Generator of the Steps (see diffusion.samplers) that lead from noise to pictures.
+
+    target_pose: (B, 20, H, W). condition: a Condition or a Mixture. begin: (B, 3, H, W), what `sampling.start` noises.
+    generators: one per picture. kept: a diffusion.samplers.Kept.
+    """
+    noise = initial_noise(generators, target_pose.shape[2:]).to(target_pose.device)
+    scheduler = make_scheduler(sampling.sampler, sampling.steps, sampling.clip)
+    denoise = guided(model, target_pose, condition, sampling.guidance, sampling.guidance_interval)
+    x_t, first = noised(begin, noise, scheduler, sampling.start)
+    # Not around the whole: between two steps the caller is at work, maybe in another thread.
+    return steps(within(sampling.precision, denoise), x_t, scheduler, generators, first, kept)
 
 
 def shared_sources(names):

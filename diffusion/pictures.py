@@ -22,11 +22,11 @@ def skeleton_picture(pose):
     return Image.fromarray((pose[:3] * 255).round().byte().permute(1, 2, 0).cpu().numpy())
 
 
-def flow_picture(flow, size):
-    """A flow (2, h, w), drawn at `size` (H, W): hue is direction, white none, full colour a quarter of H."""
+def flow_picture(flow, size, full=1 / 4):
+    """A flow (2, h, w), drawn at `size` (H, W): hue is direction, white none, full colour a share `full` of H."""
     flow = resize_flow(flow[None].float().cpu(), tuple(size))[0].numpy()
     length, angle = np.hypot(*flow), np.degrees(np.arctan2(flow[1], flow[0])) % 360
-    saturation = np.clip(length / (size[0] / 4), 0, 1)
+    saturation = np.clip(length / (size[0] * full), 0, 1)
     hsv = np.stack([angle, saturation, np.ones_like(angle)], axis=2).astype(np.float32)
     return Image.fromarray((cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).round().astype(np.uint8))
 

@@ -27,6 +27,16 @@ def computing_in(precision, device):
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
+def within(precision, denoise):
+    """denoise(x_t, t) in a precision of config.checks.PRECISIONS."""
+
+    def denoise_within(x_t, t):
+        with computing_in(precision, x_t.device):
+            return denoise(x_t, t)
+
+    return denoise_within
+
+
 def compile_for_training(model):
     """Compile the model's networks in place, for inputs of one shape: the first step takes minutes."""
     for network in (model.reference_encoder, model.flow_net, model.denoiser):

@@ -6,7 +6,9 @@ in t end far from the picture when they are few, and divide by zero when they ar
 how near each comes to where many small steps end.
 """
 
+import collections
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,20 +41,65 @@ def make_scheduler(sampler, steps, clip):
     return scheduler
 
 
+class Step(NamedTuple):
+    """What a sampler has come to."""
+
+    number: int  # Steps done, of `count`.
+    count: int
+    t: int  # The time that the step began at.
+    x_t: torch.Tensor  # (B, 3, H, W): after the last step the picture, not clipped.
+    x_0: torch.Tensor  # (B, 3, H, W): the picture that the step aimed at.
+
+
+class Kept(NamedTuple):
+    """A part of the picture that is given."""
+
+    picture: torch.Tensor  # (B, 3, H, W) in [-1, 1].
+    mask: torch.Tensor  # (B, 1, H, W): 1 where the picture is kept, 0 where it is drawn.
+
+
 @torch.no_grad()
-def sample(denoise, x_t, scheduler, generators=None, first=0):
-    """From noise x_t (B, 3, H, W) to a picture of the same shape, not clipped.
+def steps(denoise, x_t, scheduler, generators=None, first=0, kept=None):
+    """Generator of a Step after each of the scheduler's, from noise x_t (B, 3, H, W) to a picture.
 
     generators: one per image, for samplers that draw noise on the way ("ddpm"). first: the number of the first of the
-    scheduler's steps, where x_t is what `noised` gives for it.
+    scheduler's steps, where x_t is what `noised` gives for it. kept: a Kept, towards whose picture each step leads
+    within its mask: what is drawn beside it fits (Song et al., "Score-Based Generative Modeling", 2021, I.2).
     """
     learned_variance = scheduler.config.get("variance_type") == "learned_range"
     options = {"generator": generators} if learned_variance else {}
-    for t in scheduler.timesteps[first:]:
+    times = scheduler.timesteps[first:]
+    for number, t in enumerate(times):
         output = denoise(x_t, t[None]).float()  # t stays on the CPU, and is the same for all.
+        signal, noise = _levels(scheduler, first + number)
+        x_0 = (x_t - noise * output[:, :3]) / signal
+        if kept:
+            x_0 = torch.lerp(x_0, kept.picture, kept.mask)
+            output = torch.cat([(x_t - signal * x_0) / noise, output[:, 3:]], dim=1)
         output = output if learned_variance else output[:, :3]
         x_t = scheduler.step(output, t, x_t, **options).prev_sample
-    return x_t
+        yield Step(number + 1, len(times), int(t), x_t, x_0)
+
+
+def _levels(scheduler, number):
+    """Of the scheduler's step `number`: the factors of picture and noise in its x_t."""
+    if hasattr(scheduler, "sigmas"):
+        sigma = scheduler.sigmas[number].double()
+        signal = 1 / (1 + sigma.square()).sqrt()
+        return float(signal), float(sigma * signal)
+    alpha_bar = scheduler.alphas_cumprod[scheduler.timesteps[number]].double()
+    return float(alpha_bar.sqrt()), float((1 - alpha_bar).sqrt())
+
+
+def sample(denoise, x_t, scheduler, generators=None, first=0):
+    """From noise x_t (B, 3, H, W) to a picture of the same shape, not clipped: what the last of `steps` has come to."""
+    return last(steps(denoise, x_t, scheduler, generators, first)).x_t
+
+
+def last(drawn):
+    """The last of the Steps that a generator gives."""
+    (step,) = collections.deque(drawn, maxlen=1)
+    return step
 
 
 def noised(picture, noise, scheduler, start):

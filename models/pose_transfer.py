@@ -11,6 +11,7 @@ from torch import nn
 from config.load import to_yaml
 from config.schema import Config
 from data.files import write_whole
+from models.condition import Condition
 from models.flow_net import FlowNet
 from models.layers import Recomputable, ResBlock
 from models.plain import is_plain
@@ -19,19 +20,6 @@ from models.reference_encoder import ReferenceEncoder
 from models.unet import UNet
 
 CARD_TEMPLATE = Path(__file__).with_name("model_card.md.jinja").read_text(encoding="utf-8")
-
-
-@dataclasses.dataclass(frozen=True)
-class Condition:
-    """What the denoiser is told of the source; nothing in it depends on t. The first three are by stride s."""
-
-    features: dict  # Two maps of the reference encoder, each (B, C, H/s, W/s).
-    flows: dict  # (B, 2, H/s, W/s), x first, in pixels of that grid. Empty without model.flow.
-    masks: dict  # (B, 1, H/s, W/s): how much comes along the flow. Empty without model.flow.
-    keep: torch.Tensor | None = None  # (B,): samples that are conditioned at all; None: all of them.
-    # What flow attention takes from the above, by its place in the denoiser; for calls without gradients. To be emptied
-    # where another field is replaced.
-    sites: dict = dataclasses.field(default_factory=dict)
 
 
 class PoseTransferModel(
@@ -56,14 +44,14 @@ class PoseTransferModel(
         self.flow_net = FlowNet(config) if config.flow else None
         self.denoiser = UNet(config)
 
-    def encode(self, source_image, source_pose, target_pose, sources=None):
+    def encode(self, source_image, source_pose, target_pose, sources=None, features=None):
         """The Condition of a batch of pairs: once per pair, for all steps.
 
         sources: B whole numbers, which row of the source's tensors goes with each of the B target poses, so that
-        poses may share a source; None: each has its own. Without gradients, all that does not depend on t is computed
-        here.
+        poses may share a source; None: each has its own. features: what the reference encoder made of the source
+        images, where that is at hand. Without gradients, all that does not depend on t is computed here.
         """
-        features = self.reference_encoder(source_image)
+        features = features or self.reference_encoder(source_image)
         if sources is not None:
             source_image, source_pose = source_image[sources], source_pose[sources]
             features = {stride: tuple(feature[sources] for feature in pair) for stride, pair in features.items()}

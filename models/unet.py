@@ -5,6 +5,7 @@ import dataclasses
 import torch
 from torch import nn
 
+from models.condition import Mixture
 from models.flow_attention import FlowAttention, UnwarpedFeature
 from models.layers import IMAGE_CHANNELS, POSE_CHANNELS, Recomputable, ResBlock, TimeEmbedding, conv3, zero_
 from models.msff import MSFF
@@ -128,11 +129,18 @@ class AttendingLevel(Recomputable):
         condition = branches.condition
         if condition is None:
             return h, None
+        conditioned, rest = branches.apart(h)
+        residual, flow = self._fetched(conditioned, condition, stride)
+        return branches.together(conditioned, residual, rest), flow
+
+    def _fetched(self, x, condition, stride):
+        """What flow attention would add to x, and the calibrated flow; of a Mixture, that of its first condition."""
+        if isinstance(condition, Mixture):
+            (first, flow), (second, _) = (self._fetched(x, of, stride) for of in (condition.first, condition.second))
+            return torch.lerp(first, second, condition.share_of(x)), flow
         prepared = condition.sites and not (torch.is_grad_enabled() or is_plain())
         site = condition.sites[f"{self.place}{stride}"] if prepared else self._site(condition, stride)
-        conditioned, rest = branches.apart(h)
-        residual, flow = self.attention(conditioned, site)
-        return branches.together(conditioned, residual, rest), flow
+        return self.attention(x, site)
 
     def _site(self, condition, stride):
         flow, mask = condition.flows.get(stride), condition.masks.get(stride)
@@ -143,7 +151,7 @@ class AttendingLevel(Recomputable):
 class Branches:
     """The condition of a forward pass, and which of its samples it is for."""
 
-    condition: object  # A models.pose_transfer.Condition, or None.
+    condition: object  # A Condition or a Mixture, or None.
     count: int  # Samples, each branch counted once.
     both: bool  # Whether they are predicted with the condition and without it.
 
