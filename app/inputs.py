@@ -1,0 +1,93 @@
+"""What a person gives, read and checked: photos, masks, poses."""
+
+import math
+from pathlib import Path
+
+from PIL import Image
+
+from config.errors import InputError
+from data.detect_pose import PoseDetector, find_model
+from data.given_pose import pose_of, poses_of
+from data.images import DAMAGE, FORMATS, read_rgb
+from data.pose_edit import check_pose, frames_between, placed
+from diffusion.pipeline import Other
+
+
+def photo_and_pose(photo, pose, flag, person=None):
+    """The RGB image of a file and the Keypoints of the person in it; with no pose given they are detected.
+
+    flag: that of the pose, for messages. Raises InputError.
+    """
+    image = read_rgb(photo)
+    return image, pose_of(pose, image.size[::-1], person) if pose else detected(image, photo, flag, person)
+
+
+def detected(image, where, flag, person=None):
+    """The Keypoints that RTMO finds in a photo. Raises InputError, beginning with `flag` where it cannot be run."""
+    try:
+        detector = PoseDetector(find_model())
+    except InputError as error:
+        reason = str(error).removeprefix("--detect-pose: ")
+        raise InputError(f"{flag}: expected the photo's pose; it is not given, and not detected: {reason}") from error
+    pose = detector(image, where, person)
+    check_pose(pose, where)
+    return pose
+
+
+def target_poses(given, size, frames=None):
+    """The target poses that are given (see data.given_pose), in frames of one size: the first one's.
+
+    size: (H, W) of the source photo. frames: as many, evenly between them; None: as they are.
+    """
+    poses = [pose for one in given for pose in poses_of(one, size)]
+    if frames and len(poses) > 1:
+        return frames_between(poses, frames)
+    return [placed(pose, poses[0].size) for pose in poses]
+
+
+def read_photo(path, name):
+    """The RGB image of an uploaded file, called `name` in messages. Raises InputError; what is huge is not decoded."""
+    if path is None:
+        raise InputError(f"{name}: not there yet; upload one")
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            pixels = image.width * image.height
+    except Image.DecompressionBombError:
+        pixels = math.inf
+    except DAMAGE as error:
+        raise InputError(f"{name}: expected an image, got a file that is none") from error
+    if pixels > MOST_PIXELS:
+        raise InputError(f"{name}: expected up to {MOST_PIXELS / 1e6:g} million pixels, got more")
+    try:
+        return read_rgb(path)
+    except InputError as error:
+        raise InputError(f"{name}: {str(error).partition(': ')[2]}") from error
+
+
+def read_mask(path, image, name):
+    """The image of a mask, white where it holds, of the size of `image`, which is called `name` in messages."""
+    mask = read_rgb(path)
+    if mask.size != image.size:
+        expected, got = ("{} x {}".format(*each.size) for each in (image, mask))
+        raise InputError(f"{path}: expected a mask of {expected} pixels, the size of {name}, got {got}")
+    if mask.convert("L").getextrema()[1] == 0:
+        raise InputError(f"{path}: expected a mask that is white somewhere, got one that is all black")
+    return mask
+
+
+def garment(pipeline, photo, pose, mask=None):
+    """The Other whose clothes are worn: of the white part of a mask, or all of their looks."""
+    image, keypoints = photo_and_pose(photo, pose, "--garment-pose")
+    white = pipeline.mask(read_mask(mask, image, photo)) if mask else None
+    return Other(pipeline.person(image, keypoints), mask=white)
+
+
+def writable_picture(path):
+    """The path of a picture to write, if its ending tells a format. Raises InputError otherwise."""
+    if Path(path).suffix.lower() not in PICTURE_FORMATS:
+        raise InputError(f"{path}: expected a name that ends in {', '.join(PICTURE_FORMATS)}")
+    return Path(path)
+
+
+MOST_PIXELS = 40_000_000  # Of an uploaded photo.
+PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
