@@ -121,6 +121,7 @@ class PoseTransferPipeline:
         """The Person of a photo and its Keypoints. The reference encoder runs here, and nowhere else."""
         if pose is None:
             raise InputError("source_pose: expected the Keypoints of the source photo, got none")
+        photo = photo.convert("RGB")
         image = self.image(photo)
         with computing_in(self.sampling.precision, self.device):
             features = self.model.reference_encoder(image)
@@ -151,7 +152,7 @@ class PoseTransferPipeline:
 
         Both are images; the target pose is to have the size of the picture.
         """
-        return Kept(self.image(picture), 1 - self.mask(mask))
+        return Kept(self.image(picture.convert("RGB")), 1 - self.mask(mask))
 
     def mask(self, image):
         """A black and white image as a mask (1, 1, H, W) of the model's size, 1 where it is white."""
