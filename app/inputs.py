@@ -28,7 +28,8 @@ def detected(image, where, flag, person=None):
         detector = PoseDetector(find_model())
     except InputError as error:
         reason = str(error).removeprefix("--detect-pose: ")
-        raise InputError(f"{flag}: expected the photo's pose; it is not given, and not detected: {reason}") from error
+        needs = "to detect it takes `bash setup.sh --pose` and a model"
+        raise InputError(f"{flag}: expected the photo's pose, got none; {needs} ({reason})") from error
     pose = detector(image, where, person)
     check_pose(pose, where)
     return pose

@@ -137,10 +137,11 @@ def _flow_tab(work, pictures, drawn):
     )
     points = gr.Textbox(label="Points", placeholder="30,80 60,120 90,200", elem_id="points")
     explain = gr.Button("Explain", variant="primary", elem_id="explain")
-    chosen = gr.State(0)  # Which picture.
+    chosen = gr.State(None)  # Which picture; None: the last one, which shows until another is chosen.
     flow = gr.Image(label="Flow", format="png", interactive=False, show_label=False, buttons=SAVABLE, elem_id="flow")
     answer = told(functools.partial(_explained, work))
-    pictures.select(_chosen, None, chosen, **PRIVATE)
+    drawn.change(lambda: None, None, chosen, **QUIET)
+    pictures.select(_chosen, None, chosen, **QUIET)
     explain.click(answer, [drawn, pictures, chosen, points], flow, **PRIVATE, **DRAWING)
 
 
@@ -194,7 +195,7 @@ def _chosen(event: gr.SelectData):
 def _explained(work, drawn, pictures, chosen, points):
     if not (drawn and pictures):
         raise InputError("Flow: expected a picture to explain; draw one first")
-    picture, _ = pictures[min(chosen, len(pictures) - 1)]
+    picture, _ = pictures[-1 if chosen is None else chosen]
     return work.explanation(*drawn, picture, points)
 
 

@@ -22,9 +22,11 @@ from data.files import write_whole
 from data.images import read_rgb
 from data.pose_edit import placed
 from data.pose_gallery import gallery_names
-from diffusion.explanation import explain
+from diffusion.explanation import check_explainable, explain
 from diffusion.pipeline import PoseTransferPipeline, seeded
 from diffusion.samplers import last
+
+LARGEST_SEED = 2**32 - 1
 
 
 @command
@@ -57,13 +59,19 @@ def parse_args(arguments=None):
         "--target-pose", required=True, nargs="+", metavar="POSE",
         help=f"one, or several for an animation; those that come along: {', '.join(gallery_names())}",
     )  # fmt: skip
-    add("--out", required=True, nargs="+", metavar="FILE", help=f"{', '.join({*PICTURE_FORMATS, *WRITERS})}")
+    add(
+        "--out",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help=f"{', '.join(dict.fromkeys([*PICTURE_FORMATS, *WRITERS]))}",
+    )
     add("--checkpoint", default="checkpoints/demo", help="as for test.py; the demo's knows drawn people only")
-    add("--seed", type=whole("--seed", 0), default=0)
+    add("--seed", type=whole("--seed", 0, LARGEST_SEED), default=0)
     add("--n", type=whole("--n", 1, 64), default=1, help="pictures, of this seed and those after it")
-    add("--height", type=whole("--height", 1, 4096), help="of the pictures, in pixels; else the model's")
-    add("--frames", type=whole("--frames", 2, 10_000), help="of an animation; else one for each pose")
-    add("--fps", type=number("--fps", 0.1), default=12, help="frames a second")
+    add("--height", type=whole("--height", 1, 2048), help="of the pictures, in pixels; else the model's")
+    add("--frames", type=whole("--frames", 2, 1000), help="of an animation; else one for each pose")
+    add("--fps", type=number("--fps", 0.1, 50), default=12, help="frames a second")
     add("--show-flow", metavar="FILE", help="write a picture that explains where the picture came from")
     add("--flow-points", type=point("--flow-points"), nargs="+", metavar="X,Y", help="to mark in it; else joints")
     add("--edit", metavar="PICTURE", help="what --edit-mask is about; else the source")
@@ -83,6 +91,8 @@ def check(args, poses):
             raise InputError(f"{path}: expected a name that ends in {', '.join(WRITERS)} for an animation")
         if not moving:
             writable_picture(path)
+    if args.show_flow:
+        writable_picture(args.show_flow)
     if args.frames and len(poses) == 1 and not args.garment:
         raise InputError("--frames: expected two target poses or more, or --garment, to have something in between")
     for flag, value in (("--n", args.n > 1), ("--show-flow", args.show_flow), ("--edit-mask", args.edit_mask)):
@@ -107,6 +117,8 @@ def draw(pipeline, args, person, pose, other):
         reference = read_rgb(args.edit) if args.edit else person.photo
         mask = read_mask(args.edit_mask, reference, args.edit or args.source)
         kept, pose = pipeline.keep(reference, mask), placed(pose, reference.size[::-1])
+    if args.show_flow:
+        check_explainable(pipeline, pose, args.flow_points)
     generators = [seeded(args.seed + i) for i in range(args.n)]
     steps = pipeline.steps(person, pose, pipeline.sampling, generators, other, kept)
     with tqdm(total=pipeline.sampling.steps, unit="step", dynamic_ncols=True, disable=None) as bar:

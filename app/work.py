@@ -27,7 +27,7 @@ from diffusion.pipeline import seeded
 SAME = gr.skip()  # What the page shows there stays.
 PREVIEW = 320  # Height of the picture that shows how far it is, in pixels.
 EDITOR = "the pose in the editor"  # A choice beside the bundled poses.
-LARGEST_SEED, MOST_PICTURES, MOST_STEPS, MOST_FRAMES, MOST_FPS = 2**32 - 1, 8, 1000, 96, 60
+LARGEST_SEED, MOST_PICTURES, MOST_STEPS, MOST_FRAMES, MOST_FPS = 2**32 - 1, 8, 1000, 96, 50
 
 
 class Work:

@@ -34,16 +34,17 @@ def whole(flag, least, most=None):
     return parse
 
 
-def number(flag, least):
-    """An argparse type: a number of at least `least`, and finite."""
+def number(flag, least, most=math.inf):
+    """An argparse type: a finite number from `least` to `most`."""
 
     def parse(text):
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not least <= value < math.inf:
-            raise InputError(f"{flag}: expected a number, {least} or more, got {text!r}")
+        if not (least <= value <= most and value < math.inf):
+            span = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+            raise InputError(f"{flag}: expected a number, {span}, got {text!r}")
         return value
 
     return parse

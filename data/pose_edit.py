@@ -7,6 +7,7 @@ from data.keypoint_values import Keypoints, marked, missing
 from data.pose import JOINTS, LIMBS
 
 FEWEST_JOINTS = 6
+SLIMMEST = 4  # The longer side of a picture over the shorter one.
 PARENTS = {joint: parent for parent, joint in LIMBS}  # The neck has none.
 ORDER = (1, *PARENTS)  # A joint stands after its parent.
 ROOT = JOINTS  # Where the skeleton begins: at the neck where that is seen.
@@ -14,8 +15,10 @@ TURNED = (2, 5, 14, 15, 16, 17)  # Shoulders, eyes, ears: they change sides when
 
 
 def check_pose(keypoints, where):
-    """Raise InputError, beginning with `where`, unless enough joints are on the picture, and a limb between two."""
+    """Raise InputError, beginning with `where`, for too few joints on the picture, no limb, and a very slim picture."""
     joints, (height, width) = keypoints.joints, keypoints.size
+    if max(height, width) > SLIMMEST * min(height, width):
+        raise InputError(f"{where}: expected a picture up to {SLIMMEST} times as long as wide, got {height} x {width}")
     seen = ((joints >= 0) & (joints < [width, height])).all(axis=1)
     if seen.sum() < FEWEST_JOINTS:
         raise InputError(f"{where}: expected at least {FEWEST_JOINTS} joints on the picture, got {seen.sum()}")

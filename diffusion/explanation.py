@@ -58,13 +58,14 @@ def explain(pipeline, person, target_pose, picture, points=None):
 
     It has the photo and the picture with the same points marked in both, where they are and where the finest flow
     says that they come from; below, at each stride, finest first, the flow, its mask, and what self-calibration adds to
-    it. points: x y in pixels of the target pose's frame; None: some of its joints. Raises InputError for a model
-    without a flow, and for points beside the picture.
+    it. points: x y in pixels of the target pose's frame; None: some of its joints. Raises InputError as
+    `check_explainable` does.
     """
+    check_explainable(pipeline, target_pose, points)
     flows = pipeline.flows(person, target_pose, picture)
     source = View(person.photo.size[::-1], pipeline.size, pipeline.resize)
     target = View(target_pose.size, pipeline.size, pipeline.resize)
-    places = target.moved(_joints(target_pose) if points is None else _checked(points, target.frame))
+    places = target.moved(_joints(target_pose) if points is None else np.array(points))
     origins = places + sampled(flows.flows[min(flows.flows)], places, target.size)
     panels = [
         ("the photo: where from", source.marked(source.photo(person.photo), origins)),
@@ -74,6 +75,15 @@ def explain(pipeline, person, target_pose, picture, points=None):
     for stride in sorted(flows.flows):
         panels += _stride_panels(flows, stride, target)
     return _sheet(panels, columns=3, caption=_caption(target.size))
+
+
+def check_explainable(pipeline, target_pose, points=None):
+    """Raise InputError for a pipeline without a flow, and for points beside the picture."""
+    pipeline.need_flow()
+    height, width = target_pose.size
+    for x, y in points or ():
+        if not (0 <= x < width and 0 <= y < height):
+            raise InputError(f"{x:g},{y:g}: expected a point of the picture, which is {width} wide, {height} high")
 
 
 def _stride_panels(flows, stride, target):
@@ -99,13 +109,6 @@ def sampled(flow, points, size):
 def _joints(pose):
     seen = ~missing(pose.joints) & ((pose.joints >= 0) & (pose.joints < pose.size[::-1])).all(axis=1)
     return pose.joints[[joint for joint in JOINTS_SHOWN if seen[joint]]]
-
-
-def _checked(points, frame):
-    for x, y in points:
-        if not (0 <= x < frame[1] and 0 <= y < frame[0]):
-            raise InputError(f"{x:g},{y:g}: expected a point of the picture, which is {frame[1]} wide, {frame[0]} high")
-    return np.asarray(points, dtype=np.float64).reshape(-1, 2)
 
 
 def _mean_length(flow, stride):

@@ -170,8 +170,7 @@ class PoseTransferPipeline:
     @torch.no_grad()
     def flows(self, person, target_pose, picture):
         """The Flows behind a picture (1, 3, H, W) of a person in a pose. Raises InputError for a model without flow."""
-        if not self.model.config.flow:
-            raise InputError("the checkpoint: expected a model with a flow; its model.flow is false")
+        self.need_flow()
         pose = self.pose_map(target_pose)
         condition = self.condition(person, pose)
         _, calibrated = self.model.denoiser(picture, torch.tensor([0], device=self.device), pose, condition)
@@ -180,6 +179,11 @@ class PoseTransferPipeline:
     def image(self, image):
         """An RGB image of any size as float32 (1, 3, H, W) in [-1, 1], of the model's."""
         return to_tensor(fit(image, self.size, self.resize))[None].to(self.device)
+
+    def need_flow(self):
+        """Raise InputError for a model without a flow."""
+        if not self.model.config.flow:
+            raise InputError("model.flow: expected a model with a flow, got false")
 
     def _share(self, other, pose, precision):
         """How much of each target pixel is another person's: (1, 1, H, W). Their mask comes along their flow."""

@@ -110,7 +110,7 @@ def noised(picture, noise, scheduler, start):
     """
     if start == STEPS - 1:
         return noise, 0
-    first = int((scheduler.timesteps > start).sum())
+    first = min(int((scheduler.timesteps > start).sum()), len(scheduler.timesteps) - 1)
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(first)
     return scheduler.add_noise(picture, noise, scheduler.timesteps[first : first + 1]), first

@@ -36,7 +36,9 @@ def fetch(name, **hub):
         return path.parent if path.name in (CONFIG_FILE, WEIGHTS_FILE) else path
     # A name with a folder of that user's name here is a path mistyped, and not worth asking the network.
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) or path.parent.exists():
-        raise InputError(f"{name}: no such checkpoint, neither folder nor file; checkpoints/README.md says where weights are.")
+        where = "checkpoints/README.md says where to get one"
+        where = "checkpoints/README.md says where to get one"
+        raise InputError(f"{name}: no such checkpoint, neither folder nor file; {where}.")
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], **hub))
     except Exception as error:  # Of the hub, of its HTTP client, of the system.

@@ -9,11 +9,11 @@ from app.page import build, serve
 from config.schema import Config, SamplingConfig
 from diffusion.pipeline import PoseTransferPipeline
 from tests.app.browser import browser, page  # noqa: F401 (fixtures)
+from tests.app.transferring import GALLERY, checkpoint, pose_folder, transfer, usual  # noqa: F401 (fixtures)
 from tests.conftest import ROOT
 from tests.models.test_pose_transfer import shaken
 from tests.tiny import tiny_model_config
 
-GALLERY = ROOT / "docs/gallery"
 PICTURES = ROOT / "outputs/page_tests"  # Screenshots, for people to look at.
 
 

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.detect_pose import MODEL, PoseDetector
 from diffusion.pipeline import PoseTransferPipeline
 from tests.app.browser import opened
 from tests.app.conftest import GALLERY, PICTURES, served
 from tests.conftest import ROOT
+from tests.data.test_detect_pose import photo as red_spot
+from tests.data.test_detect_pose import write_model
 
 PATIENCE = 15_000
 
@@ -208,6 +211,31 @@ def test_the_page_fits_a_telephone(browser, address, scheme):
         page.wait_for_timeout(500)
         looked_at(page, f"page_400_{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_a_pose_is_detected_where_a_model_is_there(page, tiny_pipeline, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    model = tmp_path / "hub/checkpoints" / f"{MODEL}.onnx"
+    model.parent.mkdir(parents=True)
+    write_model(model)
+    red_spot().save(tmp_path / "photo.png")
+    with served(tiny_pipeline) as address:
+        open_page(page, address)
+        page.set_input_files("#photo input[type=file]", tmp_path / "photo.png")
+        page.wait_for_selector("#photo img")
+        page.wait_for_timeout(1000)
+        page.click("#detect")
+        page.wait_for_function("!document.querySelector('#source-pose .editor').classList.contains('empty')")
+        dot = page.locator("#source-pose .joint[data-joint='0'] .dot").bounding_box()
+        frame = page.locator("#source-pose .picture").bounding_box()
+    found = PoseDetector(model)(red_spot(), "photo").joints[0]
+    scale = frame["height"] / red_spot().height
+    assert dot["x"] + dot["width"] / 2 - frame["x"] == pytest.approx(found[0] * scale, abs=2)
+    assert dot["y"] + dot["height"] / 2 - frame["y"] == pytest.approx(found[1] * scale, abs=2)
+
+
+def test_no_detection_is_offered_where_no_model_is(at):
+    assert not at.locator("#detect").is_visible()
 
 
 def nothing_given(page, folder):  # noqa: ARG001
