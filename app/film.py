@@ -1,7 +1,9 @@
 """Pictures in a row: as an animated GIF, as a film, side by side."""
 
+import contextlib
 import itertools
 import subprocess
+import tempfile
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -46,9 +48,15 @@ def _write_mp4(file, frames, fps):
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", f"{fps:g}", "-i", "-"]
     film = ["-vf", even, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "16", "-movflags", "+faststart"]
     words = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source, *film, file.name]
-    done = subprocess.run(words, input=b"".join(frame.tobytes() for frame in frames), capture_output=True, check=False)
-    if done.returncode:
-        raise OSError(done.stderr.decode(errors="replace").strip().partition("\n")[0] or "ffmpeg failed")
+    with tempfile.TemporaryFile() as said:
+        encoder = subprocess.Popen(words, stdin=subprocess.PIPE, stderr=said)
+        with contextlib.suppress(BrokenPipeError):  # It says why it ended.
+            for frame in frames:
+                encoder.stdin.write(frame.tobytes())
+            encoder.stdin.close()
+        if encoder.wait():
+            said.seek(0)
+            raise OSError(said.read().decode(errors="replace").strip().partition("\n")[0] or "ffmpeg failed")
 
 
 def _write_png(file, frames, _fps):

@@ -3,14 +3,27 @@
 import math
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from config.errors import InputError
 from data.detect_pose import PoseDetector, find_model
 from data.given_pose import pose_of, poses_of
 from data.images import DAMAGE, FORMATS, read_rgb
-from data.pose_edit import check_pose, frames_between, placed
-from diffusion.pipeline import Other
+from data.pose_edit import check_pose, check_shape, frames_between, placed
+from diffusion.pipeline import Other, PoseTransferPipeline
+
+
+def add_checkpoint_flag(parser):
+    """Add --checkpoint."""
+    words = "a checkpoint or run folder, a release file, or user/name; the demo's weights know drawn people only"
+    parser.add_argument("--checkpoint", default="checkpoints/demo", help=words)
+
+
+def open_pipeline(checkpoint):
+    """The pipeline of a checkpoint, on the GPU where there is one. Raises InputError."""
+    pipeline = PoseTransferPipeline.from_pretrained(checkpoint)
+    return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def photo_and_pose(photo, pose, flag, person=None):
@@ -19,20 +32,22 @@ def photo_and_pose(photo, pose, flag, person=None):
     flag: that of the pose, for messages. Raises InputError.
     """
     image = read_rgb(photo)
-    return image, pose_of(pose, image.size[::-1], person) if pose else detected(image, photo, flag, person)
+    check_shape(image.size[::-1], photo)
+    if pose:
+        return image, pose_of(pose, image.size[::-1], person)
+    found = pose_detector(flag)(image, photo, person)
+    check_pose(found, photo)
+    return image, found
 
 
-def detected(image, where, flag, person=None):
-    """The Keypoints that RTMO finds in a photo. Raises InputError, beginning with `flag` where it cannot be run."""
+def pose_detector(flag):
+    """What finds poses in photos. Raises InputError, beginning with `flag`, where it cannot be run."""
     try:
-        detector = PoseDetector(find_model())
+        return PoseDetector(find_model())
     except InputError as error:
         reason = str(error).removeprefix("--detect-pose: ")
         needs = "to detect it takes `bash setup.sh --pose` and a model"
         raise InputError(f"{flag}: expected the photo's pose, got none; {needs} ({reason})") from error
-    pose = detector(image, where, person)
-    check_pose(pose, where)
-    return pose
 
 
 def target_poses(given, size, frames=None):
@@ -40,6 +55,8 @@ def target_poses(given, size, frames=None):
 
     size: (H, W) of the source photo. frames: as many, evenly between them; None: as they are.
     """
+    if "" in given:
+        raise InputError("--target-pose: expected a file or a name, got nothing")
     poses = [pose for one in given for pose in poses_of(one, size)]
     if frames and len(poses) > 1:
         return frames_between(poses, frames)
@@ -52,13 +69,16 @@ def read_photo(path, name):
         raise InputError(f"{name}: not there yet; upload one")
     try:
         with Image.open(path, formats=FORMATS) as image:
-            pixels = image.width * image.height
+            pixels, size = image.width * image.height, image.size[::-1]
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no longer kept here; upload it again") from error
     except Image.DecompressionBombError:
         pixels = math.inf
     except DAMAGE as error:
         raise InputError(f"{name}: expected an image, got a file that is none") from error
     if pixels > MOST_PIXELS:
         raise InputError(f"{name}: expected up to {MOST_PIXELS / 1e6:g} million pixels, got more")
+    check_shape(size, name)
     try:
         return read_rgb(path)
     except InputError as error:
@@ -90,5 +110,6 @@ def writable_picture(path):
     return Path(path)
 
 
+LARGEST_SEED = 2**32 - 1
 MOST_PIXELS = 40_000_000  # Of an uploaded photo.
 PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}

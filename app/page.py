@@ -10,7 +10,8 @@ import gradio as gr
 
 from app.components import Photo
 from app.skeleton_editor import SkeletonEditor, to_value
-from app.work import EDITOR, MOST_PICTURES, Work, pose_file, size_of, standing_in, under
+from app.values import pose_file, size_of, standing_in
+from app.work import EDITOR, MOST_PICTURES, Work, under
 from config.checks import SAMPLERS
 from config.errors import InputError
 from data.detect_pose import can_detect
@@ -29,6 +30,7 @@ THEME = gr.themes.Soft(  # System fonts: the page loads nothing from elsewhere.
 CSS = Path(__file__).with_name("assets") / "page.css"
 PRIVATE = {"api_visibility": "private"}  # No part of the API.
 QUIET = {**PRIVATE, "show_progress": "hidden"}  # Nothing moves over an editor while it waits.
+IN_TURN = {**QUIET, "concurrency_id": "source", "concurrency_limit": 1}  # A late answer would undo a later one.
 DRAWING = {"concurrency_id": "drawing", "concurrency_limit": 1}  # One at a time, of all that the networks do.
 ABOUT = "# Pose transfer\nA photo of a person and a pose: the same person, in the same clothes, in that pose."
 
@@ -39,6 +41,7 @@ def build(pipeline, checkpoint):
     with gr.Blocks(title="Pose transfer", analytics_enabled=False, delete_cache=(KEPT, KEPT)) as page:
         gr.Markdown(f"{ABOUT} Weights: `{checkpoint}`.")
         drawn = gr.State(None)  # Photo and poses of the pictures that are shown, for the Flow tab.
+        chosen = gr.State(None)  # Which of them; None: the last one, which shows until another is chosen.
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 photo, source_pose = _source(work)
@@ -48,9 +51,9 @@ def build(pipeline, checkpoint):
                 settings = _settings(pipeline.sampling)
                 given = [photo, source_pose, target_pose]
                 with gr.Tab("Picture"):
-                    pictures = _picture_tab(work, given, settings, drawn)
+                    pictures = _picture_tab(work, given, settings, drawn, chosen)
                 with gr.Tab("Flow"):
-                    _flow_tab(work, pictures, drawn)
+                    _flow_tab(work, pictures, drawn, chosen)
                 with gr.Tab("Animate"):
                     _animate_tab(work, given, settings)
     return page.queue(max_size=WAITING, default_concurrency_limit=1)
@@ -61,7 +64,8 @@ def serve(page, host, port, wait=True):
     try:
         page.launch(
             server_name=host, server_port=port, prevent_thread_lock=not wait, max_file_size=UPLOAD, theme=THEME,
-            css_paths=CSS, footer_links=[], quiet=True, share=False, ssr_mode=False, mcp_server=False,
+            css_paths=CSS, allowed_paths=[str(EXAMPLE.parent)], footer_links=[], quiet=True, share=False,
+            ssr_mode=False, mcp_server=False,
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"--port {port}: in use, or not to be had on {host}") from error
@@ -77,12 +81,12 @@ def _source(work):
         place = gr.Button("Place by hand", size="sm", min_width=100, elem_id="place")
         find = gr.Button("Detect", size="sm", min_width=100, elem_id="detect", visible=can_detect())
         example = gr.Button("Example", size="sm", min_width=100, elem_id="example")
-    photo.upload(told(_fresh_photo), photo, editor, **QUIET)
-    photo.clear(lambda: gr.update(value=None, photo=""), None, editor, **QUIET)
-    example.click(_example, None, [photo, editor], **QUIET)
-    load.upload(told(_loaded), [load, photo], editor, **QUIET)
-    place.click(told(standing_in), photo, editor, **QUIET)
-    find.click(told(work.detect), photo, editor, **QUIET)
+    photo.upload(told(_fresh_photo), photo, editor, **IN_TURN)
+    photo.clear(lambda: gr.update(value=None, photo=""), None, editor, **IN_TURN)
+    example.click(_example, None, [photo, editor], **IN_TURN)
+    load.upload(told(_loaded), [load, photo], editor, **IN_TURN)
+    place.click(told(standing_in), photo, editor, **IN_TURN)
+    find.click(told(work.detect), photo, editor, **IN_TURN)
     return photo, editor
 
 
@@ -108,39 +112,39 @@ def _settings(sampling):
     return [sampler, steps, guidance, seed]
 
 
-def _picture_tab(work, inputs, settings, drawn):
+def _picture_tab(work, inputs, settings, drawn, chosen):
     count = gr.Number(1, label=f"Pictures, of this seed and those after it, up to {MOST_PICTURES}", elem_id="count")
     with gr.Row():
         draw = gr.Button("Draw", variant="primary", elem_id="draw")
         stop = gr.Button("Stop", elem_id="stop")
     progress = gr.HTML(elem_id="progress", elem_classes="progress")
     pictures = gr.Gallery(
-        label="Pictures", type="pil", format="png", height=420, object_fit="contain", interactive=False,
+        label="Pictures", type="filepath", format="png", height=420, object_fit="contain", interactive=False,
         buttons=SAVABLE, elem_id="pictures",
     )  # fmt: skip
+    draw.click(lambda: None, None, chosen, **QUIET)
     drawing = draw.click(
         told(work.pictures),
         [*inputs, *settings, count],
         [progress, pictures, drawn],
         api_name="transfer",
         show_progress="minimal",
+        trigger_mode="multiple",  # A click counts even while a stopped drawing ends its step.
         **DRAWING,
     )
     stop.click(lambda: "<p role='status'>Stopped.</p>", None, progress, cancels=drawing, **PRIVATE)
     return pictures
 
 
-def _flow_tab(work, pictures, drawn):
+def _flow_tab(work, pictures, drawn, chosen):
     gr.Markdown(
         "Where the chosen picture came from in the photo. Points to mark are in pixels of the target pose's frame; "
         "without any, some joints are marked."
     )
     points = gr.Textbox(label="Points", placeholder="30,80 60,120 90,200", elem_id="points")
     explain = gr.Button("Explain", variant="primary", elem_id="explain")
-    chosen = gr.State(None)  # Which picture; None: the last one, which shows until another is chosen.
     flow = gr.Image(label="Flow", format="png", interactive=False, show_label=False, buttons=SAVABLE, elem_id="flow")
     answer = told(functools.partial(_explained, work))
-    drawn.change(lambda: None, None, chosen, **QUIET)
     pictures.select(_chosen, None, chosen, **QUIET)
     explain.click(answer, [drawn, pictures, chosen, points], flow, **PRIVATE, **DRAWING)
 
@@ -167,6 +171,7 @@ def _animate_tab(work, inputs, settings):
         [progress, film, saved],
         api_name="animate",
         show_progress="minimal",
+        trigger_mode="multiple",  # A click counts even while a stopped drawing ends its step.
         **DRAWING,
     )
     stop.click(lambda: "<p role='status'>Stopped.</p>", None, progress, cancels=drawing, **PRIVATE)
@@ -195,7 +200,7 @@ def _chosen(event: gr.SelectData):
 def _explained(work, drawn, pictures, chosen, points):
     if not (drawn and pictures):
         raise InputError("Flow: expected a picture to explain; draw one first")
-    picture, _ = pictures[-1 if chosen is None else chosen]
+    picture, _ = pictures[chosen if chosen is not None and chosen < len(pictures) else -1]
     return work.explanation(*drawn, picture, points)
 
 

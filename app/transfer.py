@@ -9,11 +9,20 @@ last one with its frames side by side. --frames has as many of them, between the
 
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from app.film import WRITERS, write_frames
-from app.inputs import PICTURE_FORMATS, garment, photo_and_pose, read_mask, target_poses, writable_picture
+from app.inputs import (
+    LARGEST_SEED,
+    PICTURE_FORMATS,
+    add_checkpoint_flag,
+    garment,
+    open_pipeline,
+    photo_and_pose,
+    read_mask,
+    target_poses,
+    writable_picture,
+)
 from config.errors import InputError, command
 from config.flags import Parser, number, point, whole
 from config.machine import use_machine
@@ -23,10 +32,8 @@ from data.images import read_rgb
 from data.pose_edit import placed
 from data.pose_gallery import gallery_names
 from diffusion.explanation import check_explainable, explain
-from diffusion.pipeline import PoseTransferPipeline, seeded
+from diffusion.pipeline import seeded
 from diffusion.samplers import last
-
-LARGEST_SEED = 2**32 - 1
 
 
 @command
@@ -37,8 +44,7 @@ def main(arguments=None):
     photo, pose = photo_and_pose(args.source, args.source_pose, "--source-pose", args.person)
     poses = target_poses(args.target_pose, photo.size[::-1], args.frames)
     check(args, poses)
-    pipeline = PoseTransferPipeline.from_pretrained(args.checkpoint)
-    pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
+    pipeline = open_pipeline(args.checkpoint)
     pipeline.sampling = sampling_settings(args, pipeline.sampling)
     person = pipeline.person(photo, pose)
     other = garment(pipeline, args.garment, args.garment_pose, args.garment_mask) if args.garment else None
@@ -64,9 +70,9 @@ def parse_args(arguments=None):
         required=True,
         nargs="+",
         metavar="FILE",
-        help=f"{', '.join(dict.fromkeys([*PICTURE_FORMATS, *WRITERS]))}",
+        help=", ".join(dict.fromkeys([*PICTURE_FORMATS, *WRITERS])),
     )
-    add("--checkpoint", default="checkpoints/demo", help="as for test.py; the demo's knows drawn people only")
+    add_checkpoint_flag(parser)
     add("--seed", type=whole("--seed", 0, LARGEST_SEED), default=0)
     add("--n", type=whole("--n", 1, 64), default=1, help="pictures, of this seed and those after it")
     add("--height", type=whole("--height", 1, 2048), help="of the pictures, in pixels; else the model's")
@@ -76,7 +82,11 @@ def parse_args(arguments=None):
     add("--flow-points", type=point("--flow-points"), nargs="+", metavar="X,Y", help="to mark in it; else joints")
     add("--edit", metavar="PICTURE", help="what --edit-mask is about; else the source")
     add("--edit-mask", metavar="FILE", help="white: drawn anew; black: kept as it is in --edit")
-    add("--garment", metavar="PHOTO", help="of another person, whose looks are taken over; with --frames by and by")
+    add(
+        "--garment",
+        metavar="PHOTO",
+        help="of another person, whose looks are taken over; with --frames and one pose by and by",
+    )
     add("--garment-pose", metavar="POSE", help="of that photo")
     add("--garment-mask", metavar="FILE", help="white: the clothes in that photo; the rest is not taken over")
     add_sampling_flags(parser)
@@ -93,6 +103,8 @@ def check(args, poses):
             writable_picture(path)
     if args.show_flow:
         writable_picture(args.show_flow)
+    if args.show_flow and args.garment:
+        raise InputError("--show-flow: explains pictures of one photo, and --garment names another")
     if args.frames and len(poses) == 1 and not args.garment:
         raise InputError("--frames: expected two target poses or more, or --garment, to have something in between")
     for flag, value in (("--n", args.n > 1), ("--show-flow", args.show_flow), ("--edit-mask", args.edit_mask)):

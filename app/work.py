@@ -6,20 +6,21 @@ drawing at a time; one whose person went away ends at its next yield.
 
 import base64
 import dataclasses
+import functools
 import html
 import io
-import math
 import tempfile
+import threading
 from pathlib import Path
 
 import gradio as gr
 
 from app.film import write_frames
-from app.inputs import detected, read_photo
-from app.skeleton_editor import to_keypoints, to_value
+from app.inputs import LARGEST_SEED, pose_detector, read_photo
+from app.skeleton_editor import to_value
+from app.values import number, points, pose_file, pose_in, whole, without_folder
 from config.errors import InputError
-from data.given_pose import pose_of
-from data.pose_edit import check_pose, frames_between, placed
+from data.pose_edit import check_pose, frames_between
 from data.pose_gallery import gallery_pose
 from diffusion.explanation import explain
 from diffusion.pipeline import seeded
@@ -27,7 +28,8 @@ from diffusion.pipeline import seeded
 SAME = gr.skip()  # What the page shows there stays.
 PREVIEW = 320  # Height of the picture that shows how far it is, in pixels.
 EDITOR = "the pose in the editor"  # A choice beside the bundled poses.
-LARGEST_SEED, MOST_PICTURES, MOST_STEPS, MOST_FRAMES, MOST_FPS = 2**32 - 1, 8, 1000, 96, 50
+MOST_PICTURES, MOST_FRAMES, MOST_FPS = 8, 96, 50
+MOST_STEPS = 6000  # In one drawing, over all its pictures: others wait.
 
 
 class Work:
@@ -35,57 +37,77 @@ class Work:
 
     def __init__(self, pipeline):
         self.pipeline = pipeline
+        self.alone = threading.Lock()  # The networks do one thing at a time; a drawing that is stopped ends its step.
 
     def pictures(self, photo, source_pose, target_pose, sampler, steps, guidance, seed, count):
         """Yields (progress, pictures, what they are of) after each step; pictures where there is a new one."""
-        sampling = self._sampling(sampler, steps, guidance)
         seed, count = whole("Seed", seed, 0, LARGEST_SEED), whole("Pictures", count, 1, MOST_PICTURES)
+        sampling = self._sampling(sampler, steps, guidance, count)
         person, pose = self._person(photo, source_pose), pose_in(target_pose, "The target pose")
         drawn = []
-        for number in range(count):
-            for step in self.pipeline.steps(person, pose, sampling, [seeded(seed + number)]):
+        for place in range(count):
+            for step in self._steps(person, pose, sampling, seed + place):
                 preview = self.pipeline.shown(step.x_0[0], pose.size, PREVIEW)
-                share = (number + step.number / step.count) / count
-                yield progress(share, f"Picture {number + 1} of {count}, step {step.number}", preview), SAME, SAME
-            drawn.append((self.pipeline.shown(step.x_t[0], pose.size), f"seed {seed + number}"))
-            yield SAME, gr.update(value=drawn, selected_index=number), (photo, source_pose, target_pose)
+                share = (place + step.number / step.count) / count
+                yield progress(share, f"Picture {place + 1} of {count}, step {step.number}", preview), SAME, SAME
+            drawn.append((self.pipeline.shown(step.x_t[0], pose.size), f"seed {seed + place}"))
+            yield SAME, gr.update(value=drawn, selected_index=place), (photo, source_pose, target_pose)
         yield progress(1, f"Done: {len(drawn)} of {count}"), drawn, SAME  # All of it, for clients of the API.
 
-    def explanation(self, photo, source_pose, target_pose, picture, points):
-        """The picture that explains a drawn one, an RGB image."""
+    def explanation(self, photo, source_pose, target_pose, picture, marks):
+        """The picture that explains a drawn one, an RGB image. marks: as a person writes points."""
         person, pose = self._person(photo, source_pose), pose_in(target_pose, "The target pose")
-        return explain(self.pipeline, person, pose, self.pipeline.image(picture), points_of(points))
+        image = self.pipeline.image(read_photo(picture, "The picture"))
+        with self.alone:
+            return explain(self.pipeline, person, pose, image, points(marks))
 
     def animation(self, photo, source_pose, target_pose, names, files, frames, fps, sampler, steps, guidance, seed):
-        """Yields (progress, GIF, files) after each frame; GIF and files at the end."""
-        sampling = self._sampling(sampler, steps, guidance)
+        """Yields (progress, GIF, files) after each step; GIF and files at the end."""
         seed, frames = whole("Seed", seed, 0, LARGEST_SEED), whole("Frames", frames, 2, MOST_FRAMES)
-        fps = number("Frames a second", fps, 1, MOST_FPS)
+        sampling, fps = self._sampling(sampler, steps, guidance, frames), number("Frames a second", fps, 1, MOST_FPS)
         person = self._person(photo, source_pose)
-        poses = frames_between(self._key_poses(target_pose, names, files, person.photo), frames)
+        poses = frames_between(self._key_poses(target_pose, names or [], files or [], person.photo), frames)
         drawn = []
         for pose in poses:
-            for step in self.pipeline.steps(person, pose, sampling, [seeded(seed)]):
+            for step in self._steps(person, pose, sampling, seed):
                 share = (len(drawn) + step.number / step.count) / frames
                 yield progress(share, f"Frame {len(drawn) + 1} of {frames}"), SAME, SAME
             drawn.append(self.pipeline.shown(step.x_t[0], pose.size))
             yield progress(len(drawn) / frames, f"Frame {len(drawn)} of {frames}", drawn[-1]), SAME, SAME
         with tempfile.TemporaryDirectory() as folder:
-            paths = [str(Path(folder) / f"animation_{seed}{ending}") for ending in (".gif", ".mp4")]
+            paths = [Path(folder) / f"animation_{seed}{ending}" for ending in (".gif", ".mp4")]
             for path in paths:
-                write_frames(path, drawn, fps)
-            yield progress(1, f"Done: {frames} frames"), paths[0], paths
+                write_film(path, drawn, fps)
+            yield progress(1, f"Done: {frames} frames"), str(paths[0]), list(map(str, paths))
 
     def detect(self, photo):
         """The pose found in a photo, for the editor."""
-        image = read_photo(photo, "The photo")
-        return to_value(detected(image, "The photo", "The photo"))
+        image, detector = read_photo(photo, "The photo"), self._detector
+        try:
+            pose = detector(image, "The photo")
+        except InputError as error:
+            raise InputError(without_folder(str(error), detector.path)) from error
+        check_pose(pose, "The photo")
+        return to_value(pose)
 
-    def _sampling(self, sampler, steps, guidance):
+    @functools.cached_property
+    def _detector(self):
+        return pose_detector("Detect")
+
+    def _steps(self, person, pose, sampling, seed):
+        steps = self.pipeline.steps(person, pose, sampling, [seeded(seed)])
+        while True:
+            with self.alone:
+                step = next(steps, None)
+            if step is None:
+                return
+            yield step
+
+    def _sampling(self, sampler, steps, guidance, count):
         return dataclasses.replace(
             self.pipeline.sampling,
             sampler=sampler,
-            steps=whole("Steps", steps, 1, MOST_STEPS),
+            steps=whole("Steps", steps, 1, min(1000, MOST_STEPS // count)),
             guidance=number("Guidance", guidance, 0, 20),
         )
 
@@ -93,37 +115,25 @@ class Work:
         image = read_photo(photo, "The photo")
         if source_pose is None:
             raise InputError("The photo's pose: not there yet; load it from a file, or place the joints by hand")
-        return self.pipeline.person(image, pose_in(source_pose, "The photo's pose"))
+        pose = pose_in(source_pose, "The photo's pose")
+        with self.alone:
+            return self.pipeline.person(image, pose)
 
     def _key_poses(self, target_pose, names, files, photo):
         """Poses to pass through: those chosen by name, then those of files, in the order of their names."""
+        count = len(names) + len(files)
+        if not 2 <= count <= MOST_FRAMES:
+            raise InputError(f"Poses: expected from 2 to {MOST_FRAMES} to pass through, got {count}")
         poses = [pose_in(target_pose, "The target pose") if name == EDITOR else gallery_pose(name) for name in names]
-        poses += [pose_file(file, photo.size[::-1]) for file in sorted(files or [], key=lambda file: Path(file).name)]
-        if len(poses) < 2:
-            raise InputError(f"Poses: expected two or more to pass through, got {len(poses)}")
-        return poses
+        return poses + [pose_file(file, photo.size[::-1]) for file in sorted(files, key=lambda file: Path(file).name)]
 
 
-def pose_in(value, where):
-    """The Keypoints that an editor holds. Raises InputError, beginning with `where`, for too few joints too."""
-    if value is None:
-        raise InputError(f"{where}: not there yet; choose one, load it from a file, or place the joints by hand")
-    pose = to_keypoints(value, where)
-    check_pose(pose, where)
-    return pose
-
-
-def pose_file(path, size):
-    """The Keypoints of an uploaded file. Messages begin with its name, not with where it is kept."""
+def write_film(path, frames, fps):
+    """Write frames as `app.film.write_frames` does. Raises InputError by the file's name alone."""
     try:
-        return pose_of(path, size)
+        write_frames(path, frames, fps)
     except InputError as error:
-        raise InputError(str(error).replace(str(path), Path(path).name)) from error
-
-
-def standing_in(photo):
-    """The bundled standing pose in the shape of a photo, for the editor, as a beginning."""
-    return to_value(placed(gallery_pose("standing"), read_photo(photo, "The photo").size[::-1]))
+        raise InputError(without_folder(str(error), path)) from error
 
 
 def under(photo):
@@ -131,41 +141,6 @@ def under(photo):
     image = read_photo(photo, "The photo")
     image.thumbnail((PREVIEW * 2, PREVIEW * 2))
     return data_url(image, "JPEG")
-
-
-def size_of(photo):
-    """Height and width of a photo."""
-    return read_photo(photo, "The photo").size[::-1]
-
-
-def points_of(text):
-    """Points "x,y x,y .." as a list; None for an empty text."""
-    try:
-        points = [tuple(map(float, pair.split(","))) for pair in (text or "").split()]
-        if not all(len(point) == 2 and all(map(math.isfinite, point)) for point in points):
-            raise ValueError
-    except ValueError:
-        raise InputError(f"Points: expected x,y pairs such as 30,80 60,120, got {text[:40]!r}") from None
-    return points or None
-
-
-def whole(name, value, least, most):
-    """A whole number that was given. Raises InputError, beginning with its name on the page."""
-    value = number(name, value, least, most)
-    if value != int(value):
-        raise InputError(f"{name}: expected a whole number, got {value:g}")
-    return int(value)
-
-
-def number(name, value, least, most):
-    """A number that was given. Raises InputError, beginning with its name on the page."""
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        found = math.nan
-    if not least <= found <= most:
-        raise InputError(f"{name}: expected a number from {least} to {most}, got {str(value)[:40]!r}")
-    return found
 
 
 def progress(share, text, preview=None):

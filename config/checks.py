@@ -115,7 +115,7 @@ def _validate_training(training):
 def validate_sampling(sampling, prefix="sampling."):
     """Raise InputError for a SamplingConfig that cannot be used; what it names begins with `prefix`."""
     _one_of(SAMPLERS, f"{prefix}sampler", sampling.sampler)
-    _between(1, 1000, f"{prefix}steps", sampling.steps)
+    _check(sampling.steps in range(1, 1001), f"{prefix}steps", sampling.steps, "a whole number from 1 to 1000")
     _between(100, 999, f"{prefix}start", sampling.start)
     _at_least(0, f"{prefix}guidance", sampling.guidance)
     _one_of(PRECISIONS, f"{prefix}precision", sampling.precision)

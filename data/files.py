@@ -23,8 +23,9 @@ def write_whole(path, write):
     # In a folder of its own, for what a writer leaves beside its file.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):  # Of a process that was killed.
-            shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+            if not _runs(leftover.name.split(".")[-2]):
+                shutil.rmtree(leftover, ignore_errors=True)
         partial.mkdir(parents=True)
         with open(partial / path.name, "wb") as file:
             write(file)
@@ -36,6 +37,17 @@ def write_whole(path, write):
         raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _runs(process):
+    """Whether the process of a number, other than this one, is there: a killed one left what it wrote."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return int(process) != os.getpid()
 
 
 @contextlib.contextmanager

@@ -38,8 +38,6 @@ def poses_of(given, size=None, person=None):
 
     Files in a list are relative to it. Raises InputError.
     """
-    if not str(given):
-        raise InputError("a pose: expected a file or a name, got nothing")
     path = Path(given)
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.suffix in ENDINGS)

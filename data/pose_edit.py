@@ -17,13 +17,19 @@ TURNED = (2, 5, 14, 15, 16, 17)  # Shoulders, eyes, ears: they change sides when
 def check_pose(keypoints, where):
     """Raise InputError, beginning with `where`, for too few joints on the picture, no limb, and a very slim picture."""
     joints, (height, width) = keypoints.joints, keypoints.size
-    if max(height, width) > SLIMMEST * min(height, width):
-        raise InputError(f"{where}: expected a picture up to {SLIMMEST} times as long as wide, got {height} x {width}")
+    check_shape(keypoints.size, where)
     seen = ((joints >= 0) & (joints < [width, height])).all(axis=1)
     if seen.sum() < FEWEST_JOINTS:
         raise InputError(f"{where}: expected at least {FEWEST_JOINTS} joints on the picture, got {seen.sum()}")
     if not any(seen[a] and seen[b] for a, b in LIMBS):
         raise InputError(f"{where}: expected two joints of one limb on the picture, got {seen.sum()} of none")
+
+
+def check_shape(size, where):
+    """Raise InputError, beginning with `where`, for a picture of a size (H, W) whose sides differ too much."""
+    if max(size) > SLIMMEST * min(size):
+        shape = "{} x {}".format(*size)
+        raise InputError(f"{where}: expected a picture up to {SLIMMEST} times as long as wide, got {shape}")
 
 
 def placed(keypoints, size):

@@ -41,6 +41,10 @@ class View(NamedTuple):
         place = placement(self.frame, self.size, self.mode)
         return points * (np.array(place.resized[::-1]) / self.frame[::-1]) - place.offset[::-1]
 
+    def holds(self, places):
+        """Which places (N, 2), in pixels of the model's image, are on it: bool (N,)."""
+        return ((places >= 0) & (places < self.size[::-1])).all(axis=1)
+
     def marked(self, panel, points):
         """The panel with numbered points (N, 2), in pixels of the model's image."""
         top, left, bottom, right = shown(self.frame, self.size, self.mode)
@@ -65,7 +69,8 @@ def explain(pipeline, person, target_pose, picture, points=None):
     flows = pipeline.flows(person, target_pose, picture)
     source = View(person.photo.size[::-1], pipeline.size, pipeline.resize)
     target = View(target_pose.size, pipeline.size, pipeline.resize)
-    places = target.moved(_joints(target_pose) if points is None else np.array(points))
+    places = target.moved(_joints(target_pose) if points is None else np.array(points, dtype=np.float64))
+    places = places[target.holds(places)]
     origins = places + sampled(flows.flows[min(flows.flows)], places, target.size)
     panels = [
         ("the photo: where from", source.marked(source.photo(person.photo), origins)),
@@ -78,11 +83,13 @@ def explain(pipeline, person, target_pose, picture, points=None):
 
 
 def check_explainable(pipeline, target_pose, points=None):
-    """Raise InputError for a pipeline without a flow, and for points beside the picture."""
+    """Raise InputError for a pipeline without a flow, and for points beside what it draws of the picture."""
     pipeline.need_flow()
+    target = View(target_pose.size, pipeline.size, pipeline.resize)
     height, width = target_pose.size
     for x, y in points or ():
-        if not (0 <= x < width and 0 <= y < height):
+        on_picture = 0 <= x < width and 0 <= y < height
+        if not (on_picture and target.holds(target.moved(np.array([[x, y]]))).all()):
             raise InputError(f"{x:g},{y:g}: expected a point of the picture, which is {width} wide, {height} high")
 
 

@@ -10,6 +10,7 @@ from diffusers.utils import BaseOutput
 from config.checks import validate_sampling
 from config.errors import InputError
 from data.images import to_image, to_tensor
+from data.keypoint_values import Keypoints
 from data.keypoints import to_annotation
 from data.levels import pose_floats
 from data.pose import pose_levels
@@ -59,9 +60,9 @@ class PoseTransferOutput(BaseOutput):
 class PoseTransferPipeline:
     """Puts people into other poses, with the habits of diffusers' pipelines.
 
-    Photos are RGB images of Pillow, poses are data.keypoint_values.Keypoints. `sampling`, a SamplingConfig, is how
-    pictures are drawn unless a call says otherwise; it begins as the checkpoint's. All that is wrong with what is given
-    raises InputError.
+    Photos are upright images of Pillow, poses are data.keypoint_values.Keypoints. `sampling`, a SamplingConfig, is how
+    pictures are drawn unless a call says otherwise; it begins as the checkpoint's. Values that cannot be used raise
+    InputError.
     """
 
     def __init__(self, model):
@@ -76,7 +77,7 @@ class PoseTransferPipeline:
         return cls(PoseTransferModel.from_pretrained(resolve_checkpoint(name)))
 
     def to(self, device):
-        """The same pipeline, moved to a device."""
+        """The same pipeline, moved to a device. What it made before stays where it was: make it anew."""
         self.model.to(device, memory_format=torch.channels_last)
         return self
 
@@ -103,6 +104,8 @@ class PoseTransferPipeline:
         """A PoseTransferOutput. "pil" pictures have the target's shape; arrays and tensors the model's size."""
         if output_type not in OUTPUTS:
             raise InputError(f"output_type: expected one of {', '.join(OUTPUTS)}; got {output_type}")
+        if not isinstance(target_pose, Keypoints):
+            raise InputError(f"target_pose: expected Keypoints, got {type(target_pose).__name__}")
         changes = {"steps": num_inference_steps, "guidance": guidance_scale}
         changes = {name: value for name, value in changes.items() if value is not None}
         sampling = dataclasses.replace(sampling or self.sampling, **changes)
@@ -125,6 +128,7 @@ class PoseTransferPipeline:
         image = self.image(photo)
         with computing_in(self.sampling.precision, self.device):
             features = self.model.reference_encoder(image)
+        features = {stride: tuple(map_.float() for map_ in maps) for stride, maps in features.items()}
         return Person(image, self.pose_map(pose, photo.size[::-1]), features, photo)
 
     def steps(self, person, target_pose, sampling, generators, other=None, kept=None):
@@ -133,14 +137,15 @@ class PoseTransferPipeline:
         pose = self.pose_map(target_pose).expand(len(generators), -1, -1, -1)
         condition, begin = self.condition(person, pose, sampling.precision), person.image
         if other:
-            share = self._share(other, pose, sampling.precision)
-            condition = Mixture(condition, self.condition(other.person, pose, sampling.precision), share)
+            theirs = self.condition(other.person, pose, sampling.precision)
+            share = self._share(other, theirs)
+            condition = Mixture(condition, theirs, share)
             begin = torch.lerp(begin, other.person.image, share)
         begin = begin.expand(len(generators), -1, -1, -1)
         yield from drawing(self.model, pose, condition, begin, sampling, generators, kept)
 
     @torch.no_grad()
-    def condition(self, person, pose, precision="no"):
+    def condition(self, person, pose, precision):
         """The Condition for a person and pose maps (B, 20, H, W)."""
         rows = [0] * len(pose)
         features = {stride: tuple(map_[rows] for map_ in maps) for stride, maps in person.features.items()}
@@ -150,8 +155,10 @@ class PoseTransferPipeline:
     def keep(self, picture, mask):
         """The Kept of a picture and a mask of its size, which is white where the picture is drawn anew.
 
-        Both are images; the target pose is to have the size of the picture.
+        Both are images; the target pose is to have the size of the picture. Raises InputError for a mask of another.
         """
+        if mask.size != picture.size:
+            raise InputError(f"mask: expected the picture's size {picture.size}, got {mask.size}")
         return Kept(self.image(picture.convert("RGB")), 1 - self.mask(mask))
 
     def mask(self, image):
@@ -171,9 +178,10 @@ class PoseTransferPipeline:
     def flows(self, person, target_pose, picture):
         """The Flows behind a picture (1, 3, H, W) of a person in a pose. Raises InputError for a model without flow."""
         self.need_flow()
-        pose = self.pose_map(target_pose)
-        condition = self.condition(person, pose)
-        _, calibrated = self.model.denoiser(picture, torch.tensor([0], device=self.device), pose, condition)
+        pose, precision = self.pose_map(target_pose), self.sampling.precision
+        condition = self.condition(person, pose, precision)
+        with computing_in(precision, self.device):
+            _, calibrated = self.model.denoiser(picture, torch.tensor([0], device=self.device), pose, condition)
         return Flows(condition.flows, condition.masks, {stride: flows[-1] for stride, flows in calibrated.items()})
 
     def image(self, image):
@@ -185,14 +193,15 @@ class PoseTransferPipeline:
         if not self.model.config.flow:
             raise InputError("model.flow: expected a model with a flow, got false")
 
-    def _share(self, other, pose, precision):
+    def _share(self, other, theirs):
         """How much of each target pixel is another person's: (1, 1, H, W). Their mask comes along their flow."""
+        if not 0 <= other.share <= 1:
+            raise InputError(f"share: expected a number from 0 to 1, got {other.share}")
         if other.mask is None:
             return torch.full((1, 1, *self.size), float(other.share), device=self.device)
-        condition = self.condition(other.person, pose[:1], precision)
-        if not condition.flows:
+        if not theirs.flows:
             return other.mask * other.share
-        finest = condition.flows[min(condition.flows)]
+        finest = theirs.flows[min(theirs.flows)][:1]
         return bilinear_warp(other.mask, resize_flow(finest.float(), self.size)) * other.share
 
 
@@ -201,6 +210,8 @@ OUTPUTS = ("pil", "np", "pt")
 
 def generators_of(generator, count):
     """`count` generators: those given, or new ones seeded from the one given, or from the machine's entropy."""
+    if type(count) is not int or count < 1:
+        raise InputError(f"num_images: expected a whole number, 1 or more, got {count}")
     if isinstance(generator, (list, tuple)):
         if len(generator) != count:
             raise InputError(f"generator: expected {count}, one per picture, got {len(generator)}")

@@ -131,7 +131,7 @@ def guided(model, target_pose, condition, guidance, interval=(0, STEPS - 1)):
             return model.denoise(x_t, t, target_pose, condition)
         if guidance == 0:
             return model.denoise(x_t, t, target_pose, None)
-        (noise, v), (null, _) = (y.chunk(2, dim=1) for y in model.denoise_both(x_t, t, target_pose, condition))
+        (noise, v), (null, _) = (y.float().chunk(2, dim=1) for y in model.denoise_both(x_t, t, target_pose, condition))
         return torch.cat([null + guidance * (noise - null), v], dim=1)
 
     return denoise

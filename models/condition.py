@@ -29,5 +29,5 @@ class Mixture:
     keep = None  # As of a Condition.
 
     def share_of(self, x):
-        """The share at the grid of x (B, C, h, w): (B, 1, h, w)."""
+        """The share at the grid of x (B, C, h, w), in its type: (B, 1, h, w)."""
         return F.interpolate(self.share, size=x.shape[2:], mode="area").to(x.dtype)

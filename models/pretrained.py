@@ -37,7 +37,6 @@ def fetch(name, **hub):
     # A name with a folder of that user's name here is a path mistyped, and not worth asking the network.
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) or path.parent.exists():
         where = "checkpoints/README.md says where to get one"
-        where = "checkpoints/README.md says where to get one"
         raise InputError(f"{name}: no such checkpoint, neither folder nor file; {where}.")
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], **hub))

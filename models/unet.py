@@ -137,7 +137,7 @@ class AttendingLevel(Recomputable):
         """What flow attention would add to x, and the calibrated flow; of a Mixture, that of its first condition."""
         if isinstance(condition, Mixture):
             (first, flow), (second, _) = (self._fetched(x, of, stride) for of in (condition.first, condition.second))
-            return torch.lerp(first, second, condition.share_of(x)), flow
+            return torch.lerp(first, second, condition.share_of(first)), flow
         prepared = condition.sites and not (torch.is_grad_enabled() or is_plain())
         site = condition.sites[f"{self.place}{stride}"] if prepared else self._site(condition, stride)
         return self.attention(x, site)

@@ -21,7 +21,7 @@ let seen = null; // The value that props had last, as text.
 let given = null; // The pose that Python set last.
 let history = [];
 let selected = null; // A joint.
-let drag = null; // {joint, grip: from the pointer to the joint, before: the pose}
+let drag = null; // {joint, pointer: whose, grip: from the pointer to the joint, before: the pose}
 
 // Drawing.
 
@@ -186,13 +186,13 @@ function startDrag(event) {
   const pointer = toFrame(event);
   const joint = nearest(pointer);
   const place = inFrame(pose.joints[joint], pose.size);
-  drag = { joint, grip: [place[0] - pointer[0], place[1] - pointer[1]], before: pose };
+  drag = { joint, pointer: event.pointerId, grip: [place[0] - pointer[0], place[1] - pointer[1]], before: pose };
   jointGroups[joint].setPointerCapture(event.pointerId);
   select(joint);
 }
 
 function moveDrag(event) {
-  if (!drag) return;
+  if (event.pointerId !== drag?.pointer) return;
   const [x, y] = toFrame(event);
   pose = withJoint(pose, drag.joint, [x + drag.grip[0], y + drag.grip[1]]);
   draw();

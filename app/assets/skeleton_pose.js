@@ -53,6 +53,7 @@ function mirrored(pose) {
 }
 
 function scaled(pose, factor) {
+  if (!pose.joints.some(Boolean)) return pose;
   const centre = centreOf(pose.joints.filter(Boolean));
   const moved = (point) => point && rounded(point.map((number, axis) => centre[axis] + (number - centre[axis]) * factor));
   return withPoints(pose, (points) => points.map(moved));

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from config.errors import InputError
@@ -30,12 +32,18 @@ def test_a_writer_that_breaks_off_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_another_process_is_still_writing_stays(tmp_path):
+    (tmp_path / f".file.{os.getppid()}.partial").mkdir()
+    write_whole(tmp_path / "file", lambda file: file.write(b"all of it"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".file.{os.getppid()}.partial", "file"]
+
+
 def test_what_a_killed_process_left_behind_is_swept(tmp_path):
     for name in ("file[1]", "other"):
-        (tmp_path / f".{name}.4711.partial").mkdir()
-        (tmp_path / f".{name}.4711.partial" / name).write_bytes(b"half")
+        (tmp_path / f".{name}.99999999.partial").mkdir()
+        (tmp_path / f".{name}.99999999.partial" / name).write_bytes(b"half")
     write_whole(tmp_path / "file[1]", lambda file: file.write(b"all of it"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.4711.partial", "file[1]"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.99999999.partial", "file[1]"]
 
 
 def test_a_folder_is_there_when_its_block_is_through_and_not_before(tmp_path):

@@ -87,10 +87,13 @@ def test_the_callback_sees_every_step_and_ends_the_call_by_raising(pipeline, pho
     assert times == sorted(times, reverse=True)
     assert all(told["x_0"].shape == told["x_t"].shape == (1, 3, 32, 32) for *_, told in seen)
 
-    def stop(*_):
-        raise StopIteration
+    class StopError(Exception):
+        pass
 
-    with pytest.raises((StopIteration, RuntimeError)):
+    def stop(*_):
+        raise StopError
+
+    with pytest.raises(StopError):
         pipeline(photo[0], target, photo[1], callback_on_step_end=stop)
 
 
@@ -140,8 +143,8 @@ def test_another_person_by_a_share_of_none_or_all_is_one_person_alone(pipeline, 
     def drawn(source, other=None):
         return pipeline(source, target, generator=seeded(0), other=other, output_type="pt").images
 
-    torch.testing.assert_close(drawn(person, Other(second, share=0.0)), drawn(person), atol=1e-4, rtol=0)
-    torch.testing.assert_close(drawn(person, Other(second, share=1.0)), drawn(second), atol=1e-4, rtol=0)
+    torch.testing.assert_close(drawn(person, Other(second, share=0.0)), drawn(person), atol=2e-3, rtol=0)
+    torch.testing.assert_close(drawn(person, Other(second, share=1.0)), drawn(second), atol=2e-3, rtol=0)
     half = drawn(person, Other(second, share=0.5))
     assert (half - drawn(person)).abs().max() > 0.02 < (half - drawn(second)).abs().max()
 
@@ -153,13 +156,27 @@ def test_another_person_comes_where_their_flow_carries_the_mask(pipeline, photo,
     masked = pipeline(
         pipeline.person(*photo), target, generator=seeded(0), other=Other(second, mask=white), output_type="pt"
     ).images
-    torch.testing.assert_close(masked, whole, atol=1e-4, rtol=0)
-    shares = pipeline._share(Other(second, mask=second_half(white)), pipeline.pose_map(target), "no")
-    assert shares.min() == 0 < shares.max() == 1
+    torch.testing.assert_close(masked, whole, atol=2e-3, rtol=0)
+    half = torch.cat([torch.zeros_like(white[..., :16]), white[..., 16:]], dim=3)
+    some = pipeline(
+        pipeline.person(*photo), target, generator=seeded(0), other=Other(second, mask=half), output_type="pt"
+    ).images
+    own = pipeline(pipeline.person(*photo), target, generator=seeded(0), output_type="pt").images
+    assert (some - own).abs().max() > 0.02 < (some - whole).abs().max()
 
 
-def second_half(mask):
-    return torch.cat([torch.zeros_like(mask[..., :16]), mask[..., 16:]], dim=3)
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_people_are_mixed_and_explained_in_each_precision(photo, target, precision, masked):
+    pipeline = pipeline_with()
+    pipeline.sampling.precision = precision
+    person, second = pipeline.person(*photo), pipeline.person(*drawn_person(2, 0))
+    other = Other(second, share=0.5, mask=torch.ones(1, 1, 32, 32) if masked else None)
+    mixed = pipeline(person, target, generator=seeded(0), other=other, output_type="pt").images
+    assert mixed.isfinite().all()
+    explain(pipeline, person, target, mixed * 2 - 1)
+    exact = dataclasses.replace(pipeline.sampling, precision="no")
+    assert pipeline(person, target, sampling=exact, output_type="pt").images.isfinite().all()
 
 
 def test_padded_pictures_come_without_bars_and_cropped_ones_as_they_are(photo, target):
@@ -180,6 +197,8 @@ def test_one_generator_seeds_one_for_each_picture():
         ("output_type: expected", {"output_type": "jpg"}),
         ("generator: expected 2", {"generator": [seeded(0)], "num_images": 2}),
         ("steps: expected", {"num_inference_steps": 0}),
+        ("steps: expected a whole number", {"num_inference_steps": 2.5}),
+        ("num_images: expected", {"num_images": 0}),
         ("guidance: expected", {"guidance_scale": float("nan")}),
         ("source_pose: expected", {"source_pose": None}),
     ],
@@ -190,13 +209,31 @@ def test_what_cannot_be_used_is_named(pipeline, photo, target, words, options):
         pipeline(photo[0], target, **options)
 
 
+def test_a_pose_a_share_and_a_mask_that_cannot_be_used_are_named(pipeline, photo, target):
+    person = pipeline.person(*photo)
+    with pytest.raises(InputError, match=r"^target_pose: expected Keypoints"):
+        pipeline(person, None)
+    with pytest.raises(InputError, match=r"^share: expected"):
+        pipeline(person, target, other=Other(person, share=1.5))
+    with pytest.raises(InputError, match=r"^mask: expected the picture's size"):
+        pipeline.keep(photo[0], Image.new("L", (5, 5)))
+
+
+def test_what_a_cropped_picture_does_not_show_is_not_marked(photo, target):
+    pipeline = pipeline_with("crop")
+    person = pipeline.person(*photo)
+    with pytest.raises(InputError, match=r"^30,2: expected a point of the picture"):
+        explain(pipeline, person, target, torch.zeros(1, 3, 32, 32), [(30, 2)])
+    explain(pipeline, person, target, torch.zeros(1, 3, 32, 32), [(30, 50)])
+
+
 @pytest.mark.parametrize("resize", ["squeeze", "pad", "crop"])
 def test_an_explanation_marks_as_many_points_as_chosen(photo, target, resize):
     pipeline = pipeline_with(resize)
     person = pipeline.person(*photo)
     picture = pipeline(person, target, generator=seeded(0), output_type="pt").images * 2 - 1
     by_joints = explain(pipeline, person, target, picture)
-    chosen = explain(pipeline, person, target, picture, [(10, 10), (30, 40), (50, 80)])
+    chosen = explain(pipeline, person, target, picture, [(10, 20), (30, 40), (50, 70)])
     assert by_joints.size == chosen.size
     assert (pixels(by_joints) != pixels(chosen)).any()
     with pytest.raises(InputError, match=r"^64,10: expected a point of the picture, which is 64 wide, 96 high"):

@@ -11,8 +11,8 @@ from tests.processes import run as run_program
     ("name", "fault"),
     [
         ("model.safetensors", "a flipped bit"),
-        ("training/training.safetensors", "cut short"),
-        ("state.json", "a flipped bit"),
+        pytest.param("training/training.safetensors", "cut short", marks=pytest.mark.long),
+        pytest.param("state.json", "a flipped bit", marks=pytest.mark.long),
     ],
 )
 def test_a_damaged_newest_checkpoint_is_passed_over_aloud(name, fault, variant, unbroken, figure):

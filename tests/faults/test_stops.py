@@ -11,7 +11,7 @@ from diffusion.checkpoints import checkpoint_steps
 from tests.faults.runs import LONG, Launched, Run, assert_equal, finish, first_steps, last_step
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGUSR1", marks=pytest.mark.long)])
 def test_a_signal_lets_the_step_end_saves_and_leaves_with_75(name, variant, unbroken, figure):
     config = variant("stopped", workers=1, steps=LONG)
     run = Run(config)
