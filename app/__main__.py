@@ -1,11 +1,14 @@
 """The web page: python -m app
 
 It answers on this machine alone unless --host says otherwise; 0.0.0.0 answers everyone who can reach the machine, and
-there is no password. No photo leaves the machine.
+there is no password. No photo leaves the machine, and none stays when the page ends.
 """
 
+import signal
+import sys
+
 from app.inputs import add_checkpoint_flag, open_pipeline
-from app.page import build, serve
+from app.page import build, folder_of_its_own, serve
 from config.errors import command
 from config.flags import Parser, whole
 from config.machine import use_machine
@@ -21,9 +24,12 @@ def main(arguments=None):
     args = parser.parse_args(arguments)
 
     use_machine()
-    page = build(open_pipeline(args.checkpoint), args.checkpoint)
-    print(f"http://{args.host}:{args.port}: the page, until Ctrl-C", flush=True)
-    serve(page, args.host, args.port)
+    pipeline = open_pipeline(args.checkpoint)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # Ends the block below, too.
+    with folder_of_its_own():
+        page = build(pipeline, args.checkpoint)
+        print(f"http://{args.host}:{args.port}: the page, until Ctrl-C", flush=True)
+        serve(page, args.host, args.port)
 
 
 if __name__ == "__main__":

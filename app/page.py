@@ -4,6 +4,8 @@ import contextlib
 import functools
 import html
 import inspect
+import os
+import tempfile
 from pathlib import Path
 
 import gradio as gr
@@ -57,6 +59,23 @@ def build(pipeline, checkpoint):
                 with gr.Tab("Animate"):
                     _animate_tab(work, given, settings)
     return page.queue(max_size=WAITING, default_concurrency_limit=1)
+
+
+@contextlib.contextmanager
+def folder_of_its_own():
+    """A `with` block around a page, whose photos and pictures are in a folder of their own, and go with it.
+
+    Two pages in one folder would delete each other's.
+    """
+    with tempfile.TemporaryDirectory(prefix="pose_transfer_") as folder:
+        before = os.environ.get("GRADIO_TEMP_DIR")
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop("GRADIO_TEMP_DIR")
+            if before is not None:
+                os.environ["GRADIO_TEMP_DIR"] = before
 
 
 def serve(page, host, port, wait=True):

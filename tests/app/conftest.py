@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from app.page import build, serve
+from app.page import build, folder_of_its_own, serve
 from config.schema import Config, SamplingConfig
 from diffusion.pipeline import PoseTransferPipeline
 from tests.app.browser import browser, page  # noqa: F401 (fixtures)
@@ -34,13 +34,14 @@ def tiny_pipeline(tiny_checkpoint):
 @contextlib.contextmanager
 def served(pipeline):
     """The page for a pipeline, served in this process: its address."""
-    blocks = build(pipeline, "weights")
-    port = free_port()
-    serve(blocks, "127.0.0.1", port, wait=False)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        blocks.close()
+    with folder_of_its_own():
+        blocks = build(pipeline, "weights")
+        port = free_port()
+        serve(blocks, "127.0.0.1", port, wait=False)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            blocks.close()
 
 
 def free_port():

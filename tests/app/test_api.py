@@ -45,7 +45,9 @@ def program(checkpoint, folder):
     """`python -m app` as a process of its own: (process, address), once it answers."""
     (folder / "sitecustomize.py").write_text(WATCH)
     paths = os.pathsep.join([str(folder), str(ROOT)])
+    (folder / "temporary").mkdir()
     environment = {**ENVIRONMENT, "PYTHONPATH": paths, "CONNECTIONS": str(folder / "connections")}
+    environment["TMPDIR"] = str(folder / "temporary")
     port = free_port()
     words = [sys.executable, "-m", "app", "--checkpoint", str(checkpoint), "--port", str(port)]
     with open(folder / "log", "w") as log:
@@ -111,6 +113,7 @@ def test_fifty_requests_of_four_clients_get_equal_pictures_for_equal_seeds_in_fl
     assert len(set.union(*by_seed.values())) == SEEDS
     record_property("figure", f"the page's memory over {REQUESTS} requests: {before >> 20} to {after >> 20} MiB")
     assert after < 1.05 * before
+    assert not list((tmp_path / "temporary").glob("pose_transfer_*"))
     connected = set((tmp_path / "connections").read_text().split())
     assert connected <= {"127.0.0.1", "localhost"}  # It asks itself whether it answers.
 

@@ -79,7 +79,12 @@ def draw(page, steps=20):
 
 
 def wait_done(page, element="#progress"):
-    page.wait_for_function(f"document.querySelector('{element}').innerText.includes('Done')")
+    try:
+        page.wait_for_function(f"document.querySelector('{element}').innerText.includes('Done')")
+    except Exception as error:
+        looked_at(page, "unfinished")
+        said = [page.inner_text(element), *page.errors, *page.locator(".toast-body").all_inner_texts()]
+        raise AssertionError(f"the drawing did not end: {said}") from error
 
 
 def shown_picture(page):
