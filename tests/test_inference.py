@@ -98,6 +98,7 @@ def test_a_run_whose_weights_are_damaged_is_refused(checkpoint, people, tmp_path
     assert done.stderr.startswith(f"error: {checkpoint}: none of its checkpoints is whole (step_00000002: model.safe")
 
 
+@pytest.mark.long
 def test_pictures_of_other_settings_are_removed_on_request(checkpoint, people, names, tmp_path):
     out, flags = tmp_path / "out", ("--limit", 1, "--steps", 3)
     run(*words(checkpoint, people, out, "--limit", 2, "--seed", 1, "--steps", 3))

@@ -63,6 +63,7 @@ def test_a_killed_loader_worker_is_replaced_and_no_batch_is_lost(variant, unbrok
     figure(f"loader workers killed with -9: {len(told)} replaced, no batch lost")
 
 
+@pytest.mark.long
 def test_a_stalled_step_is_told_with_the_stack_and_may_still_end(variant, unbroken):
     config = variant("stalled", workers=1, stall_seconds=1, steps=LONG)
     run = Run(config)

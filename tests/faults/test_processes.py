@@ -48,6 +48,7 @@ def distance(ones, others):
     return max(abs(ones[step] - others[step]) for step in ones)
 
 
+@pytest.mark.long
 def test_a_sharded_model_learns_as_a_whole_one(variant, write_experiment, figure):
     settings = {"steps": 6, "learning_rate": 1e-4, "checkpoint_every": 3, "accumulation": 2}
     sharded = {"parallel": "fsdp", "gradient_checkpointing": "levels", "picture_every": 3}

@@ -41,7 +41,7 @@ def test_operations_equal_their_reference_forward_and_backward(kernel):
             torch.testing.assert_close(ours, plain, msg=name)
 
 
-@pytest.mark.parametrize("kernel", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, pytest.param(2, marks=pytest.mark.long), 3])
 def test_gradients_equal_finite_differences_also_outside_the_image(kernel):
     for name, tensors, rest in operations(kernel):
         leaves = [x.requires_grad_() for x in tensors]
@@ -194,7 +194,7 @@ def test_an_implementation_that_is_not_there_is_refused_and_says_why():
         flow_ops.flow_local_attention(source, flow, logits, 5, impl="cuda")
 
 
-@pytest.mark.parametrize("kernel", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, pytest.param(2, marks=pytest.mark.long), 3])
 def test_second_derivatives_of_the_definitions_equal_finite_differences(kernel):
     for name, tensors, rest in operations(kernel):
         leaves = [x[:, :, :3, :3].contiguous().requires_grad_() for x in tensors]
