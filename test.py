@@ -35,9 +35,9 @@ from models.pretrained import read_config, weights_file
 
 
 @command
-def main():
+def main(arguments=None):
     """Parse the command line, check it, draw."""
-    args = parse_args()
+    args = parse_args(arguments)
     checkpoint = resolve_checkpoint(args.checkpoint)
     sampling = sampling_settings(args, read_config(checkpoint).sampling)
     state = PartialState(cpu=not torch.cuda.is_available())
@@ -77,7 +77,7 @@ def main():
     state.destroy_process_group()
 
 
-def parse_args():
+def parse_args(arguments=None):
     """The command line."""
     parser = Parser(__doc__)
     parser.add_argument("--checkpoint", required=True, help="a checkpoint or run folder, a release file, or user/name")
@@ -90,7 +90,7 @@ def parse_args():
     parser.add_argument("--limit", type=whole("--limit", 1), help="draw the first pairs only")
     parser.add_argument("--batch-size", type=whole("--batch-size", 1), default=8)
     parser.add_argument("--workers", type=whole("--workers", 0), default=1, help="0 loads in this process")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def settings_of(checkpoint, sampling, seed, data, resize):
