@@ -69,8 +69,7 @@ def explain(pipeline, person, target_pose, picture, points=None):
     flows = pipeline.flows(person, target_pose, picture)
     source = View(person.photo.size[::-1], pipeline.size, pipeline.resize)
     target = View(target_pose.size, pipeline.size, pipeline.resize)
-    places = target.moved(_joints(target_pose) if points is None else np.array(points, dtype=np.float64))
-    places = places[target.holds(places)]
+    places = places_to_mark(target, target_pose, points)
     origins = places + sampled(flows.flows[min(flows.flows)], places, target.size)
     panels = [
         ("the photo: where from", source.marked(source.photo(person.photo), origins)),
@@ -113,9 +112,11 @@ def sampled(flow, points, size):
     return flow[:, rows, columns].T
 
 
-def _joints(pose):
-    seen = ~missing(pose.joints) & ((pose.joints >= 0) & (pose.joints < pose.size[::-1])).all(axis=1)
-    return pose.joints[[joint for joint in JOINTS_SHOWN if seen[joint]]]
+def places_to_mark(view, pose, points=None):
+    """Points, or some joints of the pose, in pixels of the model's image, as far as it shows them: (N, 2)."""
+    joints = [joint for joint in JOINTS_SHOWN if not missing(pose.joints)[joint]]
+    places = view.moved(pose.joints[joints] if points is None else np.array(points, dtype=np.float64))
+    return places[view.holds(places)]
 
 
 def _mean_length(flow, stride):

@@ -11,7 +11,7 @@ from data import synthetic
 from data.images import to_tensor
 from data.keypoint_values import Keypoints
 from data.resize import fit
-from diffusion.explanation import explain, sampled
+from diffusion.explanation import View, explain, places_to_mark, sampled
 from diffusion.pipeline import Other, PoseTransferPipeline, generators_of, seeded
 from tests.models.test_pose_transfer import shaken
 from tests.tiny import tiny_model_config
@@ -225,6 +225,10 @@ def test_what_a_cropped_picture_does_not_show_is_not_marked(photo, target):
     with pytest.raises(InputError, match=r"^30,2: expected a point of the picture"):
         explain(pipeline, person, target, torch.zeros(1, 3, 32, 32), [(30, 2)])
     explain(pipeline, person, target, torch.zeros(1, 3, 32, 32), [(30, 50)])
+    view = View((96, 64), (32, 32), "crop")  # Rows 16 to 79 of 96.
+    joints = np.full((18, 2), -1.0)
+    joints[[0, 1, 8]] = [[30, 10], [30, 20], [30, 79]]
+    np.testing.assert_array_equal(places_to_mark(view, Keypoints(joints, (96, 64))), [[15, 2], [15, 31.5]])
 
 
 @pytest.mark.parametrize("resize", ["squeeze", "pad", "crop"])
