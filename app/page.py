@@ -34,7 +34,7 @@ PRIVATE = {"api_visibility": "private"}  # No part of the API.
 QUIET = {**PRIVATE, "show_progress": "hidden"}  # Nothing moves over an editor while it waits.
 IN_TURN = {**QUIET, "concurrency_id": "source", "concurrency_limit": 1}  # A late answer would undo a later one.
 DRAWING = {"concurrency_id": "drawing", "concurrency_limit": 1}  # One at a time, of all that the networks do.
-ABOUT = "# Pose transfer\nA photo of a person and a pose: the same person, in the same clothes, in that pose."
+ABOUT = "# Pose transfer\nThe person of a photo, in the same clothes, in a pose. No photo at hand? *Example* gives one."
 
 
 def build(pipeline, checkpoint):
@@ -132,7 +132,7 @@ def _settings(sampling):
 
 
 def _picture_tab(work, inputs, settings, drawn, chosen):
-    count = gr.Number(1, label=f"Pictures, of this seed and those after it, up to {MOST_PICTURES}", elem_id="count")
+    count = gr.Number(1, label=f"How many pictures, 1 to {MOST_PICTURES}", elem_id="count")
     with gr.Row():
         draw = gr.Button("Draw", variant="primary", elem_id="draw")
         stop = gr.Button("Stop", elem_id="stop")

@@ -74,7 +74,7 @@ def parse_args(arguments=None):
     )
     add_checkpoint_flag(parser)
     add("--seed", type=whole("--seed", 0, LARGEST_SEED), default=0)
-    add("--n", type=whole("--n", 1, 64), default=1, help="pictures, of this seed and those after it")
+    add("--n", type=whole("--n", 1, 64), default=1, help="pictures, of this seed and those after it: OUT_SEED.png")
     add("--height", type=whole("--height", 1, 2048), help="of the pictures, in pixels; else the model's")
     add("--frames", type=whole("--frames", 2, 1000), help="of an animation; else one for each pose")
     add("--fps", type=number("--fps", 0.1, 50), default=12, help="frames a second")
@@ -149,6 +149,7 @@ def animate(pipeline, args, person, poses, other):
     """Write the frames. They share their noise, and the encoded photo."""
     count = args.frames or len(poses)
     frames = []
+    print(f"{count} frames, of {pipeline.sampling.steps} steps each", flush=True)
     for i in tqdm(range(count), unit="frame", dynamic_ncols=True, disable=None):
         pose = poses[min(i, len(poses) - 1)]
         share = i / (count - 1) if len(poses) == 1 else 1

@@ -16,12 +16,16 @@ MOST_POINTS = 24  # To mark in a picture.
 def whole(name, value, least, most):
     """A whole number. Raises InputError."""
     integral = isinstance(value, float) and value.is_integer()
-    return flags.whole(name, least, most)(str(int(value) if integral else value)[:40])
+    return flags.whole(name, least, most)(_text(int(value) if integral else value))
 
 
 def number(name, value, least, most):
     """A number. Raises InputError."""
-    return flags.number(name, least, most)(str(value)[:40])
+    return flags.number(name, least, most)(_text(value))
+
+
+def _text(value):
+    return "" if value is None else str(value)[:40]
 
 
 def points(text):

@@ -49,7 +49,11 @@ class Work:
             for step in self._steps(person, pose, sampling, seed + place):
                 preview = self.pipeline.shown(step.x_0[0], pose.size, PREVIEW)
                 share = (place + step.number / step.count) / count
-                yield progress(share, f"Picture {place + 1} of {count}, step {step.number}", preview), SAME, SAME
+                yield (
+                    progress(share, f"Picture {place + 1} of {count}, step {step.number} of {step.count}", preview),
+                    SAME,
+                    SAME,
+                )
             drawn.append((self.pipeline.shown(step.x_t[0], pose.size), f"seed {seed + place}"))
             yield SAME, gr.update(value=drawn, selected_index=place), (photo, source_pose, target_pose)
         yield progress(1, f"Done: {len(drawn)} of {count}"), drawn, SAME  # All of it, for clients of the API.
