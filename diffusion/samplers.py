@@ -105,6 +105,8 @@ def last(drawn):
 def noised(picture, noise, scheduler, start):
     """(x_t, first): a picture (B, 3, H, W) noised to the scheduler's first time t up to `start`, and that time's step.
 
+    Where it has none, its last time is taken.
+
     What is drawn from there takes from the picture what noise does not hide, its colours above all (Meng et al.,
     "SDEdit"). With a `start` of 999 it is the noise alone, at step 0.
     """

@@ -338,20 +338,24 @@ def test_two_people_at_once_both_get_their_pictures(browser, address):
         assert shown_picture(first) != shown_picture(second)
 
 
-def test_drawing_ends_when_the_browser_is_closed(browser, address, pipeline):
-    calls = []
-    hook = pipeline.model.denoiser.register_forward_pre_hook(lambda *_: calls.append(time.monotonic()))
-    try:
-        with opened(browser) as page:
-            open_page(page, address).click("#example")
-            page.wait_for_selector("#photo img")
-            draw(page, steps=1000)
-            page.wait_for_selector("#progress img")
-        while time.monotonic() - calls[-1] < 3:
-            time.sleep(0.1)
-        assert len(calls) < 600
-    finally:
-        hook.remove()
+@pytest.fixture
+def calls(pipeline):
+    """When the denoiser was called, since the test began."""
+    times = []
+    hook = pipeline.model.denoiser.register_forward_pre_hook(lambda *_: times.append(time.monotonic()))
+    yield times
+    hook.remove()
+
+
+def test_drawing_ends_when_the_browser_is_closed(browser, address, calls):
+    with opened(browser) as page:
+        open_page(page, address).click("#example")
+        page.wait_for_selector("#photo img")
+        draw(page, steps=1000)
+        page.wait_for_selector("#progress img")
+    while time.monotonic() - calls[-1] < 3:
+        time.sleep(0.1)
+    assert len(calls) < 600
 
 
 def test_the_picture_that_shows_is_the_one_explained(at, pipeline):
@@ -414,18 +418,13 @@ def test_the_networks_do_one_thing_at_a_time_even_after_a_stop(at, pipeline):
     assert max(most) == 1
 
 
-def test_stop_ends_a_drawing_and_the_next_one_begins(at, pipeline):
-    calls = []
-    hook = pipeline.model.denoiser.register_forward_pre_hook(lambda *_: calls.append(time.monotonic()))
-    try:
-        at.click("#example")
-        at.wait_for_selector("#photo img")
-        draw(at, steps=1000)
-        at.wait_for_selector("#progress img")
-        at.click("#stop")
-        at.wait_for_function("document.querySelector('#progress').innerText.includes('Stopped')")
-        draw(at, steps=5)
-        wait_done(at)
-        assert len(calls) < 600
-    finally:
-        hook.remove()
+def test_stop_ends_a_drawing_and_the_next_one_begins(at, calls):
+    at.click("#example")
+    at.wait_for_selector("#photo img")
+    draw(at, steps=1000)
+    at.wait_for_selector("#progress img")
+    at.click("#stop")
+    at.wait_for_function("document.querySelector('#progress').innerText.includes('Stopped')")
+    draw(at, steps=5)
+    wait_done(at)
+    assert len(calls) < 600
