@@ -16,29 +16,28 @@ import torch
 from accelerate import PartialState
 from tqdm import tqdm
 
-from config.errors import InputError, command
 from config.flags import Parser, whole
-from config.machine import use_machine
 from config.sampling_flags import add_sampling_flags, sampling_settings
 from data.dataset import TestPairs
-from data.files import sha256_of, write_whole
 from data.images import to_image
 from data.levels import to_device
 from data.loader import Loader
 from data.pairs import result_name
-from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import batches_of, draw_pairs, filled
 from diffusion.precision import compile_for_sampling
 from evaluation.results import SETTINGS_FILE
 from models.pose_transfer import PoseTransferModel
-from models.pretrained import read_config, weights_file
+from models.pretrained import fetch, read_config, weights_file
+from system.errors import InputError, command
+from system.files import sha256_of, write_whole
+from system.machine import use_machine
 
 
 @command
 def main(arguments=None):
     """Parse the command line, check it, draw."""
     args = parse_args(arguments)
-    checkpoint = resolve_checkpoint(args.checkpoint)
+    checkpoint = fetch(args.checkpoint)
     sampling = sampling_settings(args, read_config(checkpoint).sampling)
     state = PartialState(cpu=not torch.cuda.is_available())
     use_machine()

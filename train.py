@@ -8,10 +8,10 @@ processes. SIGTERM and SIGUSR1 let it finish its step, save, and leave with exit
 
 import sys
 
-from config.errors import command
 from config.flags import Parser
 from config.load import load_config
-from diffusion.health import StopSignals
+from system.errors import command
+from training.health import StopSignals
 
 
 @command
@@ -26,7 +26,7 @@ def main():
     args = parser.parse_args()
     overrides = [*args.overrides, *(["training.compile=true"] if args.compile else [])]
     with StopSignals() as signals:
-        from diffusion.trainer import Trainer  # Torch takes seconds to load, in which a signal may come.
+        from training.trainer import Trainer  # Torch takes seconds to load, in which a signal may come.
 
         return Trainer(load_config(args.config, overrides), signals).run()
 

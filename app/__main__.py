@@ -9,9 +9,9 @@ import sys
 
 from app.inputs import add_checkpoint_flag, open_pipeline
 from app.page import build, folder_of_its_own, serve
-from config.errors import command
 from config.flags import Parser, whole
-from config.machine import use_machine
+from system.errors import command
+from system.machine import use_machine
 
 
 @command

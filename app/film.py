@@ -9,8 +9,8 @@ from pathlib import Path
 import imageio_ffmpeg
 from PIL import Image
 
-from config.errors import InputError
-from data.files import write_whole
+from system.errors import InputError
+from system.files import write_whole
 
 
 def write_frames(path, frames, fps):

@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from config.errors import InputError
 from data.detect_pose import PoseDetector, find_model
 from data.given_pose import pose_of, poses_of
 from data.images import DAMAGE, FORMATS, read_rgb
 from data.pose_edit import check_pose, check_shape, frames_between, placed
 from diffusion.pipeline import Other, PoseTransferPipeline
+from system.errors import InputError
 
 
 def add_checkpoint_flag(parser):

@@ -15,9 +15,9 @@ from app.skeleton_editor import SkeletonEditor, to_value
 from app.values import pose_file, size_of, standing_in
 from app.work import EDITOR, MOST_PICTURES, Work, under
 from config.checks import SAMPLERS
-from config.errors import InputError
 from data.detect_pose import can_detect
 from data.pose_gallery import gallery_names, gallery_pose
+from system.errors import InputError
 
 WAITING = 16  # Drawings that may wait; who comes after that is told to come again.
 UPLOAD = "20mb"  # The largest file.

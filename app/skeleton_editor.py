@@ -10,9 +10,9 @@ import gradio as gr
 import numpy as np
 
 from app.components import Unstubbed
-from config.errors import InputError
 from data.keypoint_values import Keypoints, marked, missing, numbers
 from data.pose import COLOURS, JOINT_NAMES, JOINTS, LARGEST, LIMBS
+from system.errors import InputError
 
 ASSETS = Path(__file__).parent / "assets"
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192  # Pixels that a frame can be high and wide.

@@ -7,6 +7,7 @@ target poses, a folder of them or a JSON file that lists them make an animation:
 last one with its frames side by side. --frames has as many of them, between the poses.
 """
 
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,17 +24,17 @@ from app.inputs import (
     target_poses,
     writable_picture,
 )
-from config.errors import InputError, command
 from config.flags import Parser, number, point, whole
-from config.machine import use_machine
 from config.sampling_flags import add_sampling_flags, sampling_settings
-from data.files import write_whole
 from data.images import read_rgb
 from data.pose_edit import placed
 from data.pose_gallery import gallery_names
 from diffusion.explanation import check_explainable, explain
 from diffusion.pipeline import seeded
 from diffusion.samplers import last
+from system.errors import InputError, command
+from system.files import write_whole
+from system.machine import use_machine
 
 
 @command
@@ -149,7 +150,7 @@ def animate(pipeline, args, person, poses, other):
     """Write the frames. They share their noise, and the encoded photo."""
     count = args.frames or len(poses)
     frames = []
-    print(f"{count} frames, of {pipeline.sampling.steps} steps each", flush=True)
+    print(f"{count} frames, of {pipeline.sampling.steps} steps each", file=sys.stderr)
     for i in tqdm(range(count), unit="frame", dynamic_ncols=True, disable=None):
         pose = poses[min(i, len(poses) - 1)]
         share = i / (count - 1) if len(poses) == 1 else 1

@@ -5,10 +5,10 @@ from pathlib import Path
 from app.inputs import read_photo
 from app.skeleton_editor import to_keypoints, to_value
 from config import flags
-from config.errors import InputError
 from data.given_pose import pose_of
 from data.pose_edit import check_pose, placed
 from data.pose_gallery import gallery_pose
+from system.errors import InputError
 
 MOST_POINTS = 24  # To mark in a picture.
 

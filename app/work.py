@@ -19,11 +19,11 @@ from app.film import write_frames
 from app.inputs import LARGEST_SEED, pose_detector, read_photo
 from app.skeleton_editor import to_value
 from app.values import number, points, pose_file, pose_in, whole, without_folder
-from config.errors import InputError
 from data.pose_edit import check_pose, frames_between
 from data.pose_gallery import gallery_pose
 from diffusion.explanation import explain
 from diffusion.pipeline import seeded
+from system.errors import InputError
 
 SAME = gr.skip()  # What the page shows there stays.
 PREVIEW = 320  # Height of the picture that shows how far it is, in pixels.

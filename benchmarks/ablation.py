@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import InputError, command
 from config.flags import Parser, whole
-from data.files import write_whole
+from system.errors import InputError, command
+from system.files import write_whole
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 VARIANTS = {

@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.measure import add_json_flag, report
 from benchmarks.workload import PAPER, ROOT
 from config.checks import PRECISIONS
-from config.errors import InputError, command
 from config.flags import Parser, whole
 from config.load import load_config
 from data import prepare_data, synthetic
-from diffusion.report import read_metrics
+from system.errors import InputError, command
+from training.report import read_metrics
 
 WINDOWS = 10
 

@@ -17,9 +17,9 @@ from torch.utils.benchmark import Timer
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import flow_ops
-from config.errors import InputError, command
 from config.flags import Parser
 from flow_ops import kernels, reference
+from system.errors import InputError, command
 
 SHAPES = ((8, 256, 3, 4), (16, 512, 2, 3), (32, 512, 1, 2))  # Stride, channels, window, radius of the correlation.
 IMAGE = 256

@@ -25,7 +25,6 @@ from torch.utils.data import DataLoader
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import add_json_flag, in_turns, report
-from config.errors import command
 from config.flags import Parser
 from config.schema import DataConfig
 from data import prepare_data, synthetic
@@ -36,6 +35,7 @@ from data.loader import Loader
 from data.pairs import keypoint_path, lmdb_key
 from data.pose import COLOURS, LIMBS, THICKNESS, annotation_to_image, pose_levels, read_keypoints
 from data.resize import placement
+from system.errors import command
 
 SIZE = (256, 256)
 BATCH = 8

@@ -23,9 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from config.checks import PRECISIONS
 from config.flags import size, whole
-from config.machine import usable_cores
-from data.files import write_whole
-from diffusion.report import peak_memory
+from system.files import write_whole
+from system.machine import usable_cores
+from training.report import peak_memory
 
 RESULTS = Path(__file__).resolve().parent / "results"
 

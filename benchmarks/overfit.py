@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import command
 from config.flags import Parser
 from data.pairs import read_pairs
+from system.errors import command
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SETTINGS = (

@@ -17,12 +17,12 @@ from PIL import Image, ImageFilter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import InputError, command
 from config.flags import Parser
-from data.files import write_whole
 from data.images import read_rgb, squeeze
 from data.pairs import read_pairs, result_name
 from evaluation.protocols import PROTOCOLS
+from system.errors import InputError, command
+from system.files import write_whole
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SIZE = (256, 256)

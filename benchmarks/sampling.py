@@ -19,13 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import Apart, add_network_flags, gigaflop, in_turns, profiled, report
 from benchmarks.workload import device, network, pairs
-from config.errors import command
 from config.flags import Parser, whole
-from config.machine import use_machine
 from config.schema import SamplingConfig
 from diffusion.precision import compile_for_sampling, computing_in
 from diffusion.samplers import guided, make_scheduler, sample
 from models.plain import plain_path
+from system.errors import command
+from system.machine import use_machine
 
 RELEASE, DEFAULT = SamplingConfig("ddim", steps=50), SamplingConfig()
 

@@ -19,10 +19,10 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import STOPPED, command
 from config.flags import Parser
 from data import prepare_data, synthetic
-from diffusion.report import read_metrics
+from system.errors import STOPPED, command
+from training.report import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 SAVED_STEP = 4  # After it, the run saves.

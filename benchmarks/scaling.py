@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import add_json_flag, in_turns, report
 from benchmarks.workload import device, network, pairs
-from config.errors import command
 from config.flags import Parser, whole
-from config.machine import usable_cores, use_machine
 from diffusion.samplers import guided
+from system.errors import command
+from system.machine import usable_cores, use_machine
 
 
 @command

@@ -20,11 +20,11 @@ from PIL import ImageFilter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import InputError, command
 from config.flags import Parser, whole
 from data import synthetic
 from data.images import read_rgb, squeeze
 from data.pairs import result_name
+from system.errors import InputError, command
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTO, RESULT = (1101, 750), (256, 256)  # Height, width.

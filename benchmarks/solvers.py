@@ -17,16 +17,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import add_json_flag, report
 from benchmarks.workload import device
-from config.errors import command
 from config.flags import Parser, number, whole
-from config.machine import use_machine
 from config.schema import SamplingConfig
 from data.dataset import TestPairs
 from data.levels import to_device
-from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import draw_pairs
 from diffusion.precision import set_precision
 from models.pose_transfer import PoseTransferModel
+from system.errors import command
+from system.machine import use_machine
 
 CONVERGED, RELEASE = SamplingConfig("ddim", steps=1000), SamplingConfig("ddim", steps=50)
 SAMPLERS = ("ddim", "dpm++", "unipc")
@@ -38,7 +37,7 @@ def main():
     args = parse_args()
     use_machine()
     set_precision("no")
-    model = PoseTransferModel.from_pretrained(resolve_checkpoint(args.checkpoint)).to(device())
+    model = PoseTransferModel.from_pretrained(args.checkpoint).to(device())
     batch = some_pairs(args.data, model, args.pairs)
 
     def draw(sampler, steps):

@@ -19,14 +19,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import Apart, add_network_flags, gigaflop, in_turns, profiled, report
 from benchmarks.workload import PAPER, device, network, pairs
-from config.errors import command
 from config.flags import Parser, whole
 from config.load import load_config
-from config.machine import use_machine
-from diffusion.ema import EMA
 from diffusion.precision import compile_for_training, computing_in
-from diffusion.training_loss import TrainingLoss
 from models.plain import plain_path
+from system.errors import command
+from system.machine import use_machine
+from training.ema import EMA
+from training.loss import TrainingLoss
 
 STATES = 5  # Numbers kept for each weight.
 

@@ -2,7 +2,7 @@
 
 import math
 
-from config.errors import InputError
+from system.errors import InputError
 
 SAMPLERS = ("ddim", "ddpm", "dpm++", "unipc")
 PARALLELS = ("ddp", "fsdp")

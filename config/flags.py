@@ -4,7 +4,7 @@ import argparse
 import math
 import re
 
-from config.errors import InputError
+from system.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):

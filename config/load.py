@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from config.checks import validate
-from config.errors import InputError
 from config.schema import Config
+from system.errors import InputError
 
 _EXPECTED = {bool: "true or false", int: "an integer", float: "a number", str: "text", list: "a list"}
 _NOUNS = {bool: "bool", int: "integer", float: "float", str: "text", list: "list", dict: "mapping", type(None): "null"}

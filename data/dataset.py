@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
 
-from config.errors import InputError
 from data.images import read_rgb, to_levels
 from data.pairs import check_images, check_keypoints, keypoint_path, lmdb_key, read_pairs, result_name, without
 from data.pose import pose_levels, read_keypoints
 from data.resize import fit, placement, shown
 from data.store import DamagedImage, ImageStore
+from system.errors import InputError
 
 LARGEST_SCALE = 0.05  # Training images grow by up to this share before they are cropped.
 TRIED = 5  # Records, before a data base is refused.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from config.errors import InputError
 from data.keypoint_json import COCO_LEAST, chosen, from_coco_17
 from data.keypoint_values import Keypoints
+from system.errors import InputError
 
 MODEL = "rtmo-m_16xb16-600e_body7-640x640-39e78cc4_20231211"
 SOURCE = f"https://download.openmmlab.com/mmpose/v1/projects/rtmo/onnx_sdk/{MODEL}.zip"

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from config.errors import InputError
 from data.keypoint_values import parsed, text_of
 from data.keypoints import read
 from data.pose_edit import check_pose
 from data.pose_gallery import gallery_pose
+from system.errors import InputError
 
 ENDINGS = (".json", ".txt")  # Of keypoint files in a folder.
 

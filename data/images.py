@@ -7,7 +7,7 @@ import struct
 import numpy as np
 from PIL import Image, ImageOps
 
-from config.errors import InputError
+from system.errors import InputError
 
 # What is read, whatever a file's name says: Pillow knows formats that start another program, such as EPS.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")

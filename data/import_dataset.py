@@ -28,15 +28,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from tqdm import tqdm
 
-from config.errors import InputError, command
 from config.flags import Parser, whole
 from data.contact_sheet import contact_sheet
-from data.files import whole_folder
 from data.images import ENDINGS, read_rgb
 from data.keypoint_source import keypoint_source
 from data.keypoint_values import Keypoints, missing
 from data.keypoints import FORMS, looks_like, write_pidm
 from data.pose import JOINT_NAMES, TORSO
+from system.errors import InputError, command
+from system.files import whole_folder
 
 SHOWN = 24  # Photos on the contact sheet.
 ALL_ONE = "They all count as one person, who is trained on and tested with; --group-by tells people apart."

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from config.errors import InputError
 from data.keypoint_values import Keypoints, marked, missing, numbers, parsed, text_of
+from system.errors import InputError
 
 OPENPOSE_LEAST, COCO_LEAST = 0.05, 0.3  # Joints of lower scores are not seen.
 # For each joint of COCO-18, where it stands in BODY_25, and in COCO-17; the neck is between the shoulders.

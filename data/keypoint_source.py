@@ -3,9 +3,9 @@
 import collections
 from pathlib import PurePosixPath
 
-from config.errors import InputError
 from data.detect_pose import PoseDetector, find_model
 from data.keypoints import read
+from system.errors import InputError
 
 
 def keypoint_source(options):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from config.errors import InputError
 from data.pose import LARGEST
+from system.errors import InputError
 
 LARGEST_FILE = 1 << 30  # Bytes.
 

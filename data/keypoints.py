@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from config.errors import InputError
-from data.files import write_whole
 from data.keypoint_json import json_form, read_coco, read_openpose, read_rtmpose
 from data.keypoint_values import Keypoints, marked, missing, numbers, parsed, text_of
 from data.pose import FRAME, JOINTS, read_keypoints
+from system.errors import InputError
+from system.files import write_whole
 
 BORDER = 40  # Columns of the annotation frame to the left of its picture, and to the right.
 

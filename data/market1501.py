@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tqdm import tqdm
 
-from config.errors import InputError, command
 from config.flags import Parser
-from data.files import whole_folder
 from data.keypoint_values import text_of
 from data.keypoints import read_csv, write_pidm
+from system.errors import InputError, command
+from system.files import whole_folder
 
 SIZE = (128, 64)
 NOBODY = ("0000", "-1")

@@ -7,9 +7,9 @@ an ending, for img/WOMEN/Dresses/id_00000002/02_1_front.jpg.
 import csv
 from pathlib import Path, PurePosixPath
 
-from config.errors import InputError
 from data.images import ENDINGS
 from data.keypoint_values import parsed, text_of
+from system.errors import InputError
 
 
 def read_list(path, root, flat_name):

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from config.errors import InputError
 from data.pair_lists import read_list
+from system.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 import cv2
 import numpy as np
 
-from config.errors import InputError
+from system.errors import InputError
 
 JOINT_NAMES = (
     *("nose", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist"),

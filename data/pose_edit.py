@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from config.errors import InputError
 from data.keypoint_values import Keypoints, marked, missing
 from data.pose import JOINTS, LIMBS
+from system.errors import InputError
 
 FEWEST_JOINTS = 6
 SLIMMEST = 4  # The longer side of a picture over the shorter one.

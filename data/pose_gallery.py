@@ -3,8 +3,8 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-from config.errors import InputError, printable
 from data.keypoint_json import read_openpose
+from system.errors import InputError, printable
 
 FOLDER = Path(__file__).with_name("poses")
 

@@ -24,13 +24,13 @@ from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from config.checks import RESIZES
-from config.errors import InputError, command
 from config.flags import Parser, size, whole
 from data.images import read_rgb
 from data.pairs import lmdb_key, read_pairs
 from data.resize import fit
 from data.store import PHOTO_TEXT
 from data.store_writer import StoreWriter
+from system.errors import InputError, command
 
 CHUNK = 256  # Images per transaction; at most this much work is lost to a crash.
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import lmdb
 
-from config.errors import InputError
 from data.images import DAMAGE, decode_png
+from system.errors import InputError
 
 LENGTH_KEY, RESIZE_KEY = b"length", b"resize"
 PHOTO_TEXT = "photo"  # Of a PNG file.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import lmdb
 
-from config.errors import InputError
-from data.files import lock, write_whole
 from data.store import LEFT_OUT, LENGTH_KEY, RESIZE_KEY, folder_name, resize_in, shared_environment
+from system.errors import InputError
+from system.files import lock, write_whole
 
 EMPTY = 8192  # Bytes of an LMDB without entries; a smaller file was cut off as it was made.
 

@@ -25,15 +25,15 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import InputError, command
 from config.flags import Parser, size, whole
 from data.figure.flow import true_flow
 from data.figure.identity import identity
 from data.figure.picture import picture
 from data.figure.poses import pose
 from data.figure.scene import scene
-from data.files import write_whole
 from data.pose import TORSO
+from system.errors import InputError, command
+from system.files import write_whole
 
 VIEWS = (  # Number and view of an image's name, in the order in which poses are drawn.
     (1, "front"), (2, "side"), (3, "back"), (4, "full"), (7, "additional"),

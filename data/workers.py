@@ -20,9 +20,9 @@ import torch
 from torch import multiprocessing
 from torch.utils.data import default_collate
 
-from config.errors import InputError
-from config.machine import keep_memory
 from data.slots import Slot
+from system.errors import InputError
+from system.machine import keep_memory
 
 AHEAD = 2  # Batches that a worker is asked for at a time.
 DEATHS = 3  # Of workers that load the same batch, before it is given up.

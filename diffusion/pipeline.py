@@ -8,14 +8,12 @@ import torch
 from diffusers.utils import BaseOutput
 
 from config.checks import validate_sampling
-from config.errors import InputError
 from data.images import to_image, to_tensor
 from data.keypoint_values import Keypoints
 from data.keypoints import to_annotation
 from data.levels import pose_floats
 from data.pose import pose_levels
 from data.resize import fit, placement, unfit
-from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import drawing
 from diffusion.precision import computing_in
 from diffusion.samplers import Kept
@@ -23,6 +21,7 @@ from flow_ops import bilinear_warp
 from models.condition import Mixture
 from models.flow_losses import resize_flow
 from models.pose_transfer import PoseTransferModel
+from system.errors import InputError
 
 
 class Person(NamedTuple):
@@ -74,7 +73,7 @@ class PoseTransferPipeline:
     @classmethod
     def from_pretrained(cls, name):
         """The pipeline of a checkpoint or run folder, a file of the authors' release, or "user/name" on the hub."""
-        return cls(PoseTransferModel.from_pretrained(resolve_checkpoint(name)))
+        return cls(PoseTransferModel.from_pretrained(name))
 
     def to(self, device):
         """The same pipeline, moved to a device. What it made before stays where it was: make it anew."""

@@ -7,7 +7,6 @@ per_image.csv and examples.png. Every pair of ROOT/test_pairs.txt must have its 
 
 from pathlib import Path
 
-from config.errors import InputError, command
 from config.flags import Parser, whole
 from evaluation import measures
 from evaluation.output import output_folder, refuse_input, refuse_other_flags, save
@@ -17,6 +16,7 @@ from evaluation.results import copied_source, distinct_names, find_results
 from evaluation.scoring import score
 from evaluation.sizes import as_drawn, check_window, scoring_size
 from evaluation.tables import report_text
+from system.errors import InputError, command
 
 COPIED = "source copied"
 

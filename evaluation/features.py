@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from config.errors import InputError
-from data.files import write_whole
 from evaluation.batches import read_batches
 from evaluation.networks import FEATURES
 from evaluation.pictures import network_input, read_picture
+from system.errors import InputError
+from system.files import write_whole
 
 VERSION = 2  # Of the way from a file to its features: to be raised when that changes.
 # What NumPy, and zipfile below it, raise for files that are damaged or none of theirs.

@@ -18,17 +18,16 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from config.checks import validate_sampling
-from config.errors import InputError, command
 from config.flags import Parser, whole
 from data.dataset import TestPairs
-from data.files import writable_folder, write_whole
 from data.levels import to_device
 from data.synthetic import pair_flow
-from diffusion.checkpoints import resolve_checkpoint
 from diffusion.drawing import draw_pairs
 from evaluation.statistics import estimates, people_of
 from evaluation.wording import counted, sides
 from models.pose_transfer import PoseTransferModel
+from system.errors import InputError, command
+from system.files import writable_folder, write_whole
 
 BATCH = 8
 FEWEST_PIXELS = 3  # Visible ones, of a pair that counts: an affine flow through fewer is any.
@@ -74,7 +73,7 @@ def main(arguments=None):
 
     if options.out:
         writable_folder(Path(options.out).parent)
-    model = PoseTransferModel.from_pretrained(resolve_checkpoint(options.checkpoint))
+    model = PoseTransferModel.from_pretrained(options.checkpoint)
     if model.experiment.data.resize != "squeeze":
         raise InputError(
             f"{options.checkpoint}: expected a model of squeezed photos (data.resize), whose flow is known"

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from config.errors import InputError
-from data.files import sha256_of
 from evaluation import vision
 from models.state_dict import check_tensors
 from models.torch_file import read_torch_file
+from system.errors import InputError
+from system.files import sha256_of
 
 # Names under which the weights are published; the first is the one to ask for.
 FILES = {

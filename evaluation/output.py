@@ -4,9 +4,9 @@ import json
 import os
 from pathlib import Path
 
-from config.errors import InputError
-from data.files import writable_folder, write_whole
 from evaluation.record import per_image_csv, plain, record_json
+from system.errors import InputError
+from system.files import writable_folder, write_whole
 
 FILES = ("per_image.csv", "examples.png", "metrics.json")
 # The flags that say what the scores are of.

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from config.software import commit, versions
 from evaluation import statistics
 from evaluation.compare import CONVENTIONS
+from system.software import commit, versions
 
 PACKAGES = (
     *("numpy", "pillow", "scikit-image", "opencv-python-headless"),

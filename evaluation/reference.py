@@ -7,15 +7,15 @@ import dataclasses
 import os
 from pathlib import Path
 
-from config.errors import InputError, command
 from config.flags import Parser, size
-from data.files import writable_folder
 from data.pairs import check_images, flat_name, read_pairs
 from evaluation.features import inception_features
 from evaluation.networks import Inception, NotComputed
 from evaluation.pictures import PICTURES
 from evaluation.protocols import PROTOCOLS
 from evaluation.statistics_file import record, write_statistics
+from system.errors import InputError, command
+from system.files import writable_folder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from config.errors import InputError, printable
 from data.pairs import Pair, check_images, check_keypoints, read_pairs, result_name
 from evaluation.pictures import PICTURES
+from system.errors import InputError, printable
 
 SETTINGS_FILE = "settings.json"  # Beside pictures that test.py drew: how.
 SUFFIXES = (".png", ".jpg", ".jpeg")  # Of results.

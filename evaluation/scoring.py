@@ -13,13 +13,13 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from config.errors import InputError
-from data.files import sha256_of
 from evaluation import measures
 from evaluation.compare import pixel_scores
 from evaluation.pictures import read_picture
 from evaluation.pose_mask import target_mask
 from evaluation.results import Result
+from system.errors import InputError
+from system.files import sha256_of
 
 _PAIRS_PER_PROCESS = 32  # Fewer are scored sooner than another process starts.
 _CHUNK, _AHEAD = 8, 4  # Pairs that go to a process at a time; chunks under way for each process.

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from config.errors import InputError
 from data.images import DAMAGE, FORMATS
 from evaluation.results import are_crops
 from evaluation.wording import counted, sides
+from system.errors import InputError
 
 
 def scoring_size(methods, protocol):

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from config.errors import InputError, printable
-from data.files import write_whole
 from evaluation.features import UNREADABLE, VERSION, settings
 from evaluation.networks import FEATURES
 from evaluation.wording import sides
+from system.errors import InputError, printable
+from system.files import write_whole
 
 MAKE = "make one with python -m evaluation.reference"
 BLOCK = 4096

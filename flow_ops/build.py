@@ -7,10 +7,10 @@ import re
 import shutil
 import subprocess
 
-from config.errors import InputError, command
 from config.flags import Parser
-from data.files import write_whole
 from flow_ops.kernels import ARCHITECTURES, FLAGS, SOURCE, built_file
+from system.errors import InputError, command
+from system.files import write_whole
 
 
 @command

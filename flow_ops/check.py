@@ -6,9 +6,9 @@ Errors are those of the output and of the gradients against the definitions in f
 import torch
 
 import flow_ops
-from config.errors import command
 from config.flags import Parser
 from flow_ops import cuda_path, kernels, reference
+from system.errors import command
 
 COLUMNS = "{:28}{:10}{:9}{:>8}{:>11}"
 

@@ -27,12 +27,15 @@ def built_file():
     return SOURCE.with_name("_build") / f"kernels-{hashlib.sha256(content).hexdigest()[:16]}.fatbin"
 
 
-@torch.compiler.assume_constant_result
 def unusable_because(device):
     """Why the kernels cannot run on a device, in words; "" if they can. Loads them, once per device."""
     if device.type == "cuda":
         return _fault_of_gpu(device.index)
     return "" if device.type in STARTERS else f"the tensors are on {device.type}"
+
+
+# As torch.compiler.assume_constant_result marks it, without the second that importing the compiler takes.
+unusable_because._dynamo_marked_constant = True
 
 
 @functools.cache

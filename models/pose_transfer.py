@@ -10,7 +10,6 @@ from torch import nn
 
 from config.load import to_yaml
 from config.schema import Config
-from data.files import write_whole
 from models.condition import Condition
 from models.flow_net import FlowNet
 from models.layers import Recomputable, ResBlock
@@ -18,6 +17,7 @@ from models.plain import is_plain
 from models.pretrained import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, fetch, load_weights, read_config, save_tensors
 from models.reference_encoder import ReferenceEncoder
 from models.unet import UNet
+from system.files import write_whole
 
 CARD_TEMPLATE = Path(__file__).with_name("model_card.md.jinja").read_text(encoding="utf-8")
 

@@ -14,12 +14,13 @@ from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from config.errors import InputError
 from config.load import load_config
 from config.schema import Config
-from data.files import write_whole
 from models.release.convert import from_release, read_release
+from models.run_folder import checkpoints_folder, newest_whole
 from models.state_dict import check_tensors, warn_of_nonfinite
+from system.errors import InputError
+from system.files import write_whole
 
 CONFIG_FILE, WEIGHTS_FILE, CARD_FILE = "config.yaml", "model.safetensors", "README.md"
 
@@ -27,22 +28,34 @@ logger = logging.getLogger(__name__)
 
 
 def fetch(name, **hub):
-    """The local path of a checkpoint, a folder or a release file: `name` itself, or the copy of the hub's "user/name".
+    """The local path of the checkpoint that `name` means, a folder or a release file.
 
-    hub: options of huggingface_hub.snapshot_download, such as revision and token. Raises InputError.
+    name: such a folder, a file in it, a release file; a run folder, whose newest whole checkpoint it is; or
+    "user/name" on the hub, of which a copy is kept here. hub: options of huggingface_hub.snapshot_download, such as
+    revision and token. Raises InputError.
     """
     path = Path(name)
     if path.exists():
-        return path.parent if path.name in (CONFIG_FILE, WEIGHTS_FILE) else path
+        return _checkpoint_in(path.parent if path.name in (CONFIG_FILE, WEIGHTS_FILE) else path)
     # A name with a folder of that user's name here is a path mistyped, and not worth asking the network.
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) or path.parent.exists():
         where = "checkpoints/README.md says where to get one"
         raise InputError(f"{name}: no such checkpoint, neither folder nor file; {where}.")
     try:
-        return Path(snapshot_download(str(name), allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], **hub))
+        copy = snapshot_download(str(name), allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], **hub)
     except Exception as error:  # Of the hub, of its HTTP client, of the system.
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(f"{name}: not here, and not to be had from the Hugging Face hub ({reason}).") from error
+    return _checkpoint_in(Path(copy))
+
+
+def _checkpoint_in(path):
+    if path.is_file() or ((path / CONFIG_FILE).is_file() and not checkpoints_folder(path).is_dir()):
+        return path
+    newest = newest_whole(path, [CONFIG_FILE, WEIGHTS_FILE])
+    if newest is None:
+        raise InputError(f"{path}: holds neither a checkpoint ({CONFIG_FILE}, {WEIGHTS_FILE}) nor a run with one.")
+    return newest
 
 
 def read_config(path):

@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from config.errors import InputError, printable
+from system.errors import InputError, printable
 
 SHOWN = 3  # Names in a message.
 

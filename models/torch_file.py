@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from config.errors import InputError, printable
+from system.errors import InputError, printable
 
 # What a file may begin with that is no checkpoint, and what it then is.
 OTHER_FILES = {

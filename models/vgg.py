@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from config.errors import InputError
 from models.plain import laid_out
 from models.state_dict import check_tensors
 from models.torch_file import read_torch_file
+from system.errors import InputError
 
 FILE_NAME = "vgg19-dcbb9e9d.pth"
 PLAN = [64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", 512, 512, 512, 512, "pool", 512, 512, 512, 512]

@@ -14,13 +14,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import InputError, command
 from config.flags import Parser
 from config.schema import Config, ModelConfig
-from data.files import sha256_of, whole_folder, write_whole
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import fetch
 from models.release.convert import from_release, read_release, release_shapes, to_release
+from system.errors import InputError, command
+from system.files import sha256_of, whole_folder, write_whole
 
 ORIGIN = (
     "Converted from `{file}` (SHA-256 `{digest}`), a checkpoint of the form that the authors of the paper release: "

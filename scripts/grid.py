@@ -11,16 +11,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import command
 from config.flags import Parser, whole
 from data.dataset import TestPairs
-from data.files import write_whole
 from data.images import read_rgb, to_tensor
 from data.levels import to_device
 from data.resize import fit
-from diffusion.checkpoints import resolve_checkpoint
 from diffusion.pictures import grid_picture, pair_pictures, picture_aspect
 from models.pose_transfer import PoseTransferModel
+from system.errors import command
+from system.files import write_whole
 
 
 @command
@@ -35,7 +34,7 @@ def main():
     parser.add_argument("--height", type=whole("--height", 1, 4096), default=192, help="of each picture in it")
     args = parser.parse_args()
 
-    model = PoseTransferModel.from_pretrained(resolve_checkpoint(args.checkpoint))
+    model = PoseTransferModel.from_pretrained(args.checkpoint)
     size, resize = model.config.image_size, model.experiment.data.resize
     pairs = TestPairs(args.data, size, targets=True, resize=resize)
     chosen = spread(len(pairs), args.pairs)

@@ -12,10 +12,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import InputError, command
 from config.flags import Parser
-from data.files import write_whole
-from diffusion.report import TENSORBOARD_FOLDER
+from system.errors import InputError, command
+from system.files import write_whole
+from training.report import TENSORBOARD_FOLDER
 
 matplotlib.use("Agg")  # Needs no screen.
 

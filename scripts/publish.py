@@ -15,14 +15,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.errors import InputError, command
 from config.flags import Parser
-from data.files import whole_folder
-from diffusion.checkpoints import resolve_checkpoint
-from diffusion.report import METRICS_FILE, TENSORBOARD_FOLDER
 from models.pose_transfer import PoseTransferModel
-from models.pretrained import CARD_FILE, WEIGHTS_FILE, save_tensors
+from models.pretrained import CARD_FILE, WEIGHTS_FILE, fetch, save_tensors
 from scripts import plot_run
+from system.errors import InputError, command
+from system.files import whole_folder
+from training.report import METRICS_FILE, TENSORBOARD_FOLDER
 
 
 @command
@@ -32,7 +31,7 @@ def main(arguments=None):
     parser.add_argument("--checkpoint", required=True, help="a run folder or a checkpoint folder")
     parser.add_argument("--out", required=True, help="the folder to make")
     args = parser.parse_args(arguments)
-    checkpoint, run, out = resolve_checkpoint(args.checkpoint), Path(args.checkpoint), Path(args.out)
+    checkpoint, run, out = fetch(args.checkpoint), Path(args.checkpoint), Path(args.out)
     if not checkpoint.is_dir():
         raise InputError(f"--checkpoint {checkpoint}: expected a folder; scripts/convert_checkpoint.py makes one of it")
     if out.exists():

@@ -11,8 +11,8 @@ import test as inference
 from data import prepare_data
 from data.dataset import TestPairs
 from data.pairs import result_name
-from diffusion.trainer import Trainer
 from tests.processes import run, run_with_kills, torchrun
+from training.trainer import Trainer
 
 
 @pytest.fixture

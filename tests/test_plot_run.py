@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from diffusion.report import TENSORBOARD_FOLDER
 from scripts import plot_run
+from training.report import TENSORBOARD_FOLDER
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from data.files import write_sums
-from diffusion.report import METRICS_FILE, TENSORBOARD_FOLDER
 from models.pose_transfer import PoseTransferModel
 from scripts import publish
+from system.files import write_sums
 from tests.models.test_pose_transfer import shaken
 from tests.tiny import tiny_model_config
+from training.report import METRICS_FILE, TENSORBOARD_FOLDER
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from config.errors import InputError, printable
 from models.release.names import USED, unused_tensors
 from models.state_dict import check_tensors, is_plain, warn_of_nonfinite
 from models.torch_file import read_torch_file
+from system.errors import InputError, printable
 
 # Program -> beginnings of names; weights come from the first program all of whose beginnings occur.
 ORIGINS = {

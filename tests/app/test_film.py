@@ -4,7 +4,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from app.film import strip, write_frames
-from config.errors import InputError
+from system.errors import InputError
 
 SIZE = (24, 32)  # Width and height.
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from app import skeleton_editor
 from app.skeleton_editor import SkeletonEditor, to_keypoints, to_value
-from config.errors import InputError
 from data.keypoint_values import Keypoints
 from data.pose import JOINT_NAMES, JOINTS
+from system.errors import InputError
 from tests.app.browser import browser, opened  # noqa: F401
 
 gr = pytest.importorskip("gradio")

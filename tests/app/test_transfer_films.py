@@ -47,7 +47,9 @@ def test_an_animation_is_written_in_each_form_asked_for(transfer, tmp_path, caps
     outs = [tmp_path / f"walk.{ending}" for ending in ("gif", "mp4", "png")]
     poses = ("--target-pose", "arms-up", "back", "--frames", 6, "--fps", 5, "--height", 33)
     transfer("", *QUICK, *poses, "--out", *outs)
-    assert capsys.readouterr().out.splitlines()[1:] == [f"{out}: 6 frames" for out in outs]
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [f"{out}: 6 frames" for out in outs]
+    assert said.err.startswith("6 frames, of 1 steps each")
 
     width, height = 23, 33
     strip = frames_of(outs[2], width)

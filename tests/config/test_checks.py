@@ -1,8 +1,8 @@
 import pytest
 
 from config.checks import validate
-from config.errors import InputError
 from config.schema import AttentionLevel, Config
+from system.errors import InputError
 
 
 def set_key(config, key, value):

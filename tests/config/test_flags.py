@@ -1,7 +1,7 @@
 import pytest
 
-from config.errors import InputError
 from config.flags import Parser, number, size, whole
+from system.errors import InputError
 
 
 def test_flags_that_fit_are_read():

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.errors import InputError
 from config.load import load_config, to_yaml
 from config.schema import AttentionLevel, Config, TrainingConfig
+from system.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "config"
 PAPER = FOLDER / "deepfashion_256.yaml"

@@ -2,10 +2,10 @@ import dataclasses
 
 import pytest
 
-from config.errors import InputError
 from config.flags import Parser, point
 from config.sampling_flags import add_sampling_flags, sampling_settings
 from config.schema import SamplingConfig
+from system.errors import InputError
 
 OWN = SamplingConfig(sampler="ddim", steps=50, start=700, clip=True, guidance=3.0, guidance_interval=[5, 900])
 

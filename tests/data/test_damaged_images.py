@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from config.errors import InputError
 from data.dataset import PairDataset
 from data.loader import both_directions, training_loader
 from data.pairs import lmdb_key
 from data.store import DamagedImage, ImageStore
+from system.errors import InputError
 from tests.data.conftest import IMAGES, SIZE
 from tests.data.prepared import cut_short, lose_value, rewrite, with_bit_flipped
 

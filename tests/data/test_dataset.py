@@ -7,7 +7,6 @@ import torch
 from PIL import Image
 
 from benchmarks.loading import enlarged
-from config.errors import InputError
 from config.schema import DataConfig
 from data import prepare_data
 from data.dataset import PairDataset, vary
@@ -17,6 +16,7 @@ from data.pairs import keypoint_path, lmdb_key, read_pairs
 from data.pose import annotation_to_image, read_keypoints
 from data.resize import placement
 from data.store import ImageStore
+from system.errors import InputError
 from tests.data.reference_pose import reference_levels
 
 SIZE = (32, 24)

@@ -6,11 +6,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from config.errors import InputError
 from data import import_dataset
 from data.detect_pose import MODEL, PoseDetector, find_model
 from data.keypoint_values import missing
 from data.pose import read_keypoints
+from system.errors import InputError
 from tests.data.test_import_dataset import draw
 
 SIDE = 64  # Of the model's input.

@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from config.errors import InputError
 from data.given_pose import pose_of, poses_of
 from data.keypoint_values import missing
 from data.keypoints import write_pidm
 from data.pose_gallery import FOLDER, gallery_pose
+from system.errors import InputError
 
 NAMES = ("waving", "back", "sitting")
 COCO_PERSON = [[90 + 3 * joint, 20 + 9 * joint, 2] for joint in range(17)]

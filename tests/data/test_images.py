@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import EpsImagePlugin, ExifTags, Image, ImageOps
 
-from config.errors import InputError
 from data.images import DAMAGE, FORMATS, decode_png, read_rgb, squeeze, to_image, to_tensor
+from system.errors import InputError
 
 RAMP = np.add.outer(np.arange(40), np.arange(30)).astype(np.uint8) * 3  # (40, 30)
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.errors import InputError
 from data import keypoints
 from data.pose import annotation_to_image, pose_levels, read_keypoints
+from system.errors import InputError
 
 SIZE = (256, 176)
 # A person in a picture of 256 x 176, COCO-18; the left ear is not seen, and the neck is between the shoulders.

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.errors import InputError
 from data import keypoints
+from system.errors import InputError
 from tests.data.test_keypoints import FILES
 
 WORDS = (

@@ -6,10 +6,10 @@ import cv2
 import pytest
 import torch
 
-from config.errors import InputError
 from data.dataset import PairDataset, TestPairs
 from data.loader import Loader, both_directions, training_loader
 from data.pairs import keypoint_path
+from system.errors import InputError
 
 SIZE = (32, 24)
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from config.errors import InputError
 from data.pairs import Pair, flat_name, read_pairs
+from system.errors import InputError
 
 IMAGES = [
     "img/WOMEN/Dresses/id_00000002/02_1_front.jpg",

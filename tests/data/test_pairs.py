@@ -2,7 +2,6 @@ import time
 
 import pytest
 
-from config.errors import InputError
 from data.pairs import (
     Pair,
     check_images,
@@ -14,6 +13,7 @@ from data.pairs import (
     result_name,
     without,
 )
+from system.errors import InputError
 
 BACK = "img/WOMEN/Blouses_Shirts/id_00003372/03_3_back.jpg"
 SIDE = "img/WOMEN/Blouses_Shirts/id_00003372/03_2_side.jpg"

@@ -4,8 +4,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from config.errors import InputError
 from data.pose import annotation_to_image, pose_levels, pose_map, read_keypoints
+from system.errors import InputError
 from tests.data.reference_pose import reference_levels
 
 SIZE = (256, 256)

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from config.errors import InputError
 from data.keypoint_values import Keypoints, missing
 from data.pose import LIMBS
 from data.pose_edit import TURNED, check_pose, frames_between, interpolated, placed
 from data.pose_gallery import gallery_names, gallery_pose
+from system.errors import InputError
 
 SIZE = (256, 176)
 STANDING = gallery_pose("standing")

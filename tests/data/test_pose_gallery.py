@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from config.errors import InputError
 from data import keypoints, pose_gallery
 from data.keypoint_values import missing
 from data.pose import FRAME, TORSO
 from data.pose_edit import check_pose
 from data.pose_gallery import gallery_names, gallery_pose
+from system.errors import InputError
 
 NAMES = gallery_names()
 BEHIND = {"back", "looking-back"}

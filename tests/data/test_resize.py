@@ -12,12 +12,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from config.checks import RESIZES
-from config.errors import InputError
 from config.schema import DataConfig
 from data import prepare_data
 from data.dataset import PairDataset, TestPairs
 from data.resize import fit, placement, shown
 from data.store import DamagedImage, ImageStore
+from system.errors import InputError
 from tests.data.prepared import contents, rewrite
 
 SIZE = (64, 48)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from config.errors import InputError
 from data.images import DAMAGE, decode_png, read_rgb, squeeze
 from data.pairs import lmdb_key
 from data.store import DamagedImage, ImageStore
 from data.store_writer import StoreWriter
+from system.errors import InputError
 from tests.data.prepared import cut_short, lose_value, rewrite, with_bit_flipped
 
 IMAGE = "img/WOMEN/Dresses/id_00000002/01_3_front.jpg"

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from config.errors import InputError
 from data import synthetic
 from data.figure.poses import ARMS
+from system.errors import InputError
 
 SIZE = (256, 176)
 PAIRS = [(0, 3), (3, 0), (0, 1), (1, 3)]  # Target, source: front, side, back, full, additional are 0..4.

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from config.errors import InputError
 from data.dataset import TestPairs
 from data.images import read_rgb, squeeze
 from data.pairs import keypoint_path, read_pairs, result_name
 from data.pose import annotation_to_image, read_keypoints
+from system.errors import InputError
 from tests.data.reference_pose import reference_levels
 
 SIZE = (32, 24)

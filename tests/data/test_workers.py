@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from config.errors import InputError
 from data.loader import Loader, training_loader
+from system.errors import InputError
 from tests.data.conftest import SIZE
 
 PAIRS = [[first, first + 1] for first in range(0, 40, 2)]

@@ -5,7 +5,6 @@ import pytest
 import torch
 from PIL import Image
 
-from config.errors import InputError
 from config.schema import Config, SamplingConfig
 from data import synthetic
 from data.images import to_tensor
@@ -13,6 +12,7 @@ from data.keypoint_values import Keypoints
 from data.resize import fit
 from diffusion.explanation import View, explain, places_to_mark, sampled
 from diffusion.pipeline import Other, PoseTransferPipeline, generators_of, seeded
+from system.errors import InputError
 from tests.models.test_pose_transfer import shaken
 from tests.tiny import tiny_model_config
 

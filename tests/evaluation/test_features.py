@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from config.errors import InputError
 from evaluation import batches
 from evaluation.features import VERSION, inception_features, user_cache
 from evaluation.networks import FEATURES, Inception
 from evaluation.pictures import network_input, read_picture
 from evaluation.protocols import PROTOCOLS
+from system.errors import InputError
 
 SIZE = (40, 24)
 CLEAN, CFLD, PIDM = (PROTOCOLS[name] for name in ("clean", "cfld", "pidm"))

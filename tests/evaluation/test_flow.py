@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from config.errors import InputError
 from config.schema import Config, SamplingConfig
 from data.pairs import read_pairs
 from data.synthetic import pair_flow
@@ -14,6 +13,7 @@ from evaluation.statistics import estimates
 from models.flow_attention import SelfCalibration
 from models.flow_net import FlowNet
 from models.pose_transfer import PoseTransferModel
+from system.errors import InputError
 from tests.tiny import tiny_model_config
 
 SIZE = (32, 32)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from config.errors import InputError
 from evaluation import network_scores as module
 from evaluation.distributions import fid, kid, precision_recall
 from evaluation.features import inception_features
@@ -16,6 +15,7 @@ from evaluation.perceptual import lpips_distances
 from evaluation.protocols import PROTOCOLS, Protocol
 from evaluation.reference import main as write_reference
 from evaluation.statistics_file import names_digest
+from system.errors import InputError
 
 SIZE = (64, 48)
 CLEAN = PROTOCOLS["clean"]

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from config.errors import InputError
 from evaluation import vision  # noqa: F401 (before torchvision)
 from evaluation.networks import FILES, LPIPS, Inception, NotComputed, find_weights
+from system.errors import InputError
 
 import torchmetrics  # isort: skip
 import torchvision  # isort: skip

@@ -3,9 +3,9 @@ import os
 import pytest
 from PIL import Image
 
-from config.errors import InputError
 from evaluation.output import FILES, output_folder, refuse_other_flags, save
 from evaluation.protocols import PROTOCOLS
+from system.errors import InputError
 from tests.evaluation.reports import CLEAN, make_report
 
 

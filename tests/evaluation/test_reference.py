@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from config.errors import InputError
 from data.pairs import flat_name
 from evaluation.features import inception_features
 from evaluation.networks import FILES, Inception, NotComputed
 from evaluation.protocols import PROTOCOLS
 from evaluation.reference import find_reference, main
 from evaluation.statistics_file import names_digest, read_statistics
+from system.errors import InputError
 
 IMAGES = [
     "img/MEN/Tees_Tanks/id_00000001/01_1_front.jpg",

@@ -1,8 +1,8 @@
 import pytest
 
-from config.errors import InputError
 from data.pairs import result_name
 from evaluation.results import copied_source, distinct_names, find_results
+from system.errors import InputError
 from tests.evaluation.sets import IMAGES, PAIRS, save, write_pairs
 
 NAMES = [result_name(source, target) for target, source in PAIRS]

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from config.errors import InputError
 from evaluation import scoring
 from evaluation.compare import pixel_scores
 from evaluation.pose_mask import target_mask
 from evaluation.protocols import PROTOCOLS
 from evaluation.results import copied_source, find_results
 from evaluation.scoring import score
+from system.errors import InputError
 from tests.evaluation.sets import PIXELS, SIZE, pixels, write_keypoints
 
 CLEAN, MARKET = PROTOCOLS["clean"], PROTOCOLS["market"]

@@ -1,11 +1,11 @@
 import pytest
 from PIL import Image
 
-from config.errors import InputError
 from data.pairs import result_name
 from evaluation.protocols import PROTOCOLS
 from evaluation.results import find_results
 from evaluation.sizes import check_window, scoring_size, window_side
+from system.errors import InputError
 from tests.evaluation.sets import PAIRS, SIZE, make_results, save
 
 CLEAN = PROTOCOLS["clean"]

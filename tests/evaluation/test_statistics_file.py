@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from config.errors import InputError
 from evaluation import statistics_file
 from evaluation.protocols import PROTOCOLS
 from evaluation.statistics_file import read_statistics, record, write_statistics
+from system.errors import InputError
 
 CFLD, SIZE = PROTOCOLS["cfld"], (256, 176)
 FEATURES = np.random.default_rng(0).random((3, 2048), np.float32)

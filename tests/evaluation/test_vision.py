@@ -20,7 +20,7 @@ def run(program):
 
 
 def test_training_and_drawing_do_not_import_torchvision():
-    imported = run("import sys, diffusion.trainer, models.pose_transfer; print(*sys.modules)")
+    imported = run("import sys, training.trainer, models.pose_transfer; print(*sys.modules)")
     assert "torch" in imported
     assert PACKAGES.isdisjoint(imported)
 

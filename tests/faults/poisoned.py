@@ -7,10 +7,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from config.errors import command
 from config.load import load_config
 from data import levels
-from diffusion import trainer
+from system.errors import command
+from training import trainer
 
 path, positions, *overrides = sys.argv[1:]
 poisoned = {int(position) for position in positions.split(",")}

@@ -12,14 +12,14 @@ import psutil
 import torch
 from safetensors.torch import load_file
 
-from config.errors import STOPPED, command
-from diffusion.checkpoints import checkpoint_steps, newest_whole
-from diffusion.health import StopSignals
-from diffusion.report import read_metrics
-from diffusion.run_record import read_sessions
-from diffusion.trainer import Trainer
+from models.run_folder import checkpoint_steps, newest_whole
+from system.errors import STOPPED, command
 from tests.conftest import ROOT
 from tests.processes import ENVIRONMENT
+from training.health import StopSignals
+from training.report import read_metrics
+from training.run_record import read_sessions
+from training.trainer import Trainer
 
 PATIENCE = 180  # Seconds after which a test gives up.
 LONG = 2000  # Steps of a run that is stopped when what it is for has been seen.

@@ -1,6 +1,6 @@
 import pytest
 
-from diffusion.checkpoints import checkpoint_steps, newest_whole, step_folder
+from models.run_folder import checkpoint_steps, newest_whole, step_folder
 from tests.conftest import ROOT
 from tests.disk import fill_up
 from tests.faults.runs import LONG, Run, assert_equal, events, finish, first_steps

@@ -1,7 +1,7 @@
 import random
 import time
 
-from diffusion.checkpoints import checkpoint_steps
+from models.run_folder import checkpoint_steps
 from tests.faults.runs import Run, assert_equal, finish, first_steps, last_step
 
 

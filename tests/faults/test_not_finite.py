@@ -2,7 +2,7 @@ import torch
 from safetensors.torch import load_file
 
 from data.dataset import PairDataset
-from diffusion.checkpoints import newest_whole, step_folder
+from models.run_folder import newest_whole, step_folder
 from tests.conftest import ROOT
 from tests.faults.runs import Run, events, losses, tensors
 from tests.processes import run, torchrun

@@ -7,8 +7,8 @@ import torch
 
 from data.dataset import TestPairs
 from data.levels import to_device
-from diffusion.checkpoints import newest_whole
 from models.pose_transfer import PoseTransferModel
+from models.run_folder import newest_whole
 from tests.faults.runs import losses
 from tests.processes import run, torchrun
 

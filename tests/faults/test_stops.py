@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from config.errors import STOPPED
-from diffusion.checkpoints import checkpoint_steps
+from models.run_folder import checkpoint_steps
+from system.errors import STOPPED
 from tests.faults.runs import LONG, Launched, Run, assert_equal, finish, first_steps, last_step
 
 

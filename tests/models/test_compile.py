@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from diffusion.precision import compile_for_sampling, compile_for_training
-from diffusion.trainer import Trainer
 from tests.models.test_pose_transfer import batch, shaken
 from tests.tiny import tiny_model_config
+from training.trainer import Trainer
 
 
 @pytest.fixture

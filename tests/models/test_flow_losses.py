@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from config.errors import InputError
 from data.pose import LIMBS, pose_map
 from models.flow_losses import (
     FlowLoss,
@@ -13,6 +12,7 @@ from models.flow_losses import (
     sampling_correctness,
 )
 from models.vgg import VGG19Features
+from system.errors import InputError
 
 
 def grid(height, width, dtype=torch.float32):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from config.errors import InputError
 from config.schema import AttentionLevel, Config
 from models.pose_transfer import PoseTransferModel
+from system.errors import InputError
 from tests.tiny import tiny_model_config
 
 

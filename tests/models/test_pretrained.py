@@ -5,9 +5,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from config.errors import InputError
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import fetch, save_tensors
+from system.errors import InputError
 from tests.processes import run
 from tests.tiny import tiny_model_config
 

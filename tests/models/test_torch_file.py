@@ -23,8 +23,8 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from config.errors import InputError
 from models.torch_file import read_torch_file
+from system.errors import InputError
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2, dtype=torch.float16)}
 

@@ -3,11 +3,11 @@ import logging
 import pytest
 import torch
 
-from config.errors import InputError
 from config.schema import ModelConfig
 from models.pose_transfer import PoseTransferModel
 from models.release.convert import Release, from_release, looks_like, read_release, to_release
 from models.release.names import USED
+from system.errors import InputError
 from tests.release import hollow_weights, write_release
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from config.schema import TrainingConfig
-from diffusion.learning_rate import describe_rate, learning_rate
+from training.learning_rate import describe_rate, learning_rate
 
 
 def test_the_learning_rate_rises_from_four_percent_stays_and_falls_where_asked():

@@ -3,8 +3,8 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import nn
 
-from config.errors import InputError
-from diffusion.processes import Processes
+from system.errors import InputError
+from training.processes import Processes
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from config.schema import Config, LossConfig
-from diffusion.training_loss import TrainingLoss
 from models.pose_transfer import PoseTransferModel
 from tests.tiny import tiny_model_config
+from training.loss import TrainingLoss
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from data.files import write_whole
+from system.files import write_whole
 
 ROOM = 1 << 20  # Bytes that must be free for TensorBoard's file to be written to.
 METRICS_FILE, TENSORBOARD_FOLDER = "metrics.jsonl", "tensorboard"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from config.errors import InputError
+from system.errors import InputError
 
 
 @dataclass(frozen=True)

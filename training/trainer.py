@@ -10,27 +10,28 @@ from pathlib import Path
 
 import torch
 
-from config.errors import STOPPED, InputError
 from config.load import to_yaml
-from data.files import lock, write_whole
 from data.levels import to_device
 from data.loader import training_loader
-from diffusion.batch_plan import plan_batches
-from diffusion.checkpoint_writer import CheckpointWriter
-from diffusion.checkpoints import Progress, load_checkpoint, set_aside, survey
 from diffusion.drawing import Preview
-from diffusion.ema import EMA
-from diffusion.faults import Faults
-from diffusion.health import StopSignals, Watchdog
-from diffusion.learning_rate import describe_rate, learning_rate
 from diffusion.precision import compile_for_training
-from diffusion.processes import Processes
-from diffusion.report import Averages, Reporter, Silence, peak_memory
-from diffusion.run_record import RunRecord
 from diffusion.samplers import derived_seed
-from diffusion.training_loss import DROPOUT, INITIAL_WEIGHTS, TrainingLoss
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import CONFIG_FILE
+from models.run_folder import set_aside, survey
+from system.errors import STOPPED, InputError
+from system.files import lock, write_whole
+from training.batch_plan import plan_batches
+from training.checkpoint_writer import CheckpointWriter
+from training.checkpoints import Progress, load_checkpoint
+from training.ema import EMA
+from training.faults import Faults
+from training.health import StopSignals, Watchdog
+from training.learning_rate import describe_rate, learning_rate
+from training.loss import DROPOUT, INITIAL_WEIGHTS, TrainingLoss
+from training.processes import Processes
+from training.report import Averages, Reporter, Silence, peak_memory
+from training.run_record import RunRecord
 
 LOCK_FILE = ".lock"
 

@@ -6,14 +6,14 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from config.errors import InputError
 from data.pairs import read_pairs
-from diffusion.checkpoints import checkpoint_steps, newest_whole
 from diffusion.gaussian import STEPS
-from diffusion.trainer import Trainer
 from models.pose_transfer import PoseTransferModel
+from models.run_folder import checkpoint_steps, newest_whole
+from system.errors import InputError
 from tests.conftest import ROOT
 from tests.processes import run, torchrun
+from training.trainer import Trainer
 
 
 def changed(config, output, **training):
@@ -61,7 +61,7 @@ def test_a_run_in_two_parts_equals_an_unbroken_one_bit_for_bit(experiment, tmp_p
 
 def test_two_processes_have_the_gradient_of_one_on_the_joint_batch(experiment, write_experiment, tmp_path):
     path = write_experiment(experiment)
-    gradient = ROOT / "tests" / "diffusion" / "gradient.py"
+    gradient = ROOT / "tests" / "training" / "gradient.py"
     torchrun(2, gradient, path, tmp_path / "two.safetensors", "training.batch_size=2")
     run(gradient, path, tmp_path / "one.safetensors", "training.batch_size=4")
     one, two = load_file(tmp_path / "one.safetensors"), load_file(tmp_path / "two.safetensors")

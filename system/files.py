@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from config.errors import InputError
+from system.errors import InputError
 
 SUMS_FILE = "SHA256SUMS"
 

@@ -1,6 +1,6 @@
 """The state of a run folder, in words.
 
-    python -m diffusion.inspect RUN
+    python -m training.inspect RUN
 
 How far it is and how it ended, its last numbers, its checkpoints (every file is compared with its checksum), and what
 befell it on the way. It changes nothing, and may be asked while the run goes on.
@@ -12,14 +12,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from config.errors import InputError, command
 from config.flags import Parser
 from config.load import load_config
-from data.files import damage
-from diffusion.checkpoints import checkpoint_steps, checkpoints_folder, step_folder
-from diffusion.report import read_metrics
-from diffusion.run_record import read_sessions
 from models.pretrained import CONFIG_FILE
+from models.run_folder import checkpoint_steps, checkpoints_folder, step_folder
+from system.errors import InputError, command
+from system.files import damage
+from training.report import read_metrics
+from training.run_record import read_sessions
 
 LAST_EVENTS = 5
 

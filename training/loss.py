@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from config.errors import InputError
 from data.loader import both_directions
 from diffusion.gaussian import STEPS, GaussianDiffusion
 from diffusion.samplers import derived_seed
 from models.flow_losses import FlowLoss, PixelFeatures
 from models.vgg import TAPS, VGG19Features
+from system.errors import InputError
 
 INITIAL_WEIGHTS, SAMPLE_NOISE, DROPOUT = range(3)  # What a derived seed of training is for.
 SIDES = ("source", "target")

@@ -2,7 +2,7 @@ import os
 import signal
 import time
 
-from diffusion.health import StopSignals, Watchdog
+from training.health import StopSignals, Watchdog
 
 
 def test_signals_leave_a_note_of_the_first_and_nothing_else():

@@ -3,11 +3,11 @@ import os
 
 import pytest
 
-from config.errors import InputError
-from diffusion.checkpoints import step_folder
-from diffusion.inspect import describe_run
-from diffusion.trainer import Trainer
+from models.run_folder import step_folder
+from system.errors import InputError
 from tests.processes import run
+from training.inspect import describe_run
+from training.trainer import Trainer
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def finished(experiment, tmp_path):
 
 
 def test_a_run_that_is_done_is_described(finished):
-    done = run("-m", "diffusion.inspect", finished)
+    done = run("-m", "training.inspect", finished)
     lines = done.stdout.splitlines()
     assert lines[0] == f"{finished}: step 6 of 6 (100%), done"
     assert any(line.split()[0] == "gradient_norm" for line in lines)
@@ -69,7 +69,7 @@ def test_each_session_has_a_record(experiment, finished):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    done = run("-m", "diffusion.inspect", tmp_path, check=False)
+    done = run("-m", "training.inspect", tmp_path, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path}: no run folder")
     with pytest.raises(InputError, match=f"^{tmp_path}"):

@@ -11,21 +11,13 @@ import torch
 import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 
-from config.errors import InputError
-from config.software import commit, versions
-from data.files import whole_folder, write_sums
-from diffusion.checkpoints import (
-    STATE_FILE,
-    TRAINING_FOLDER,
-    checkpoints_folder,
-    fill,
-    remove_leftovers,
-    remove_old_checkpoints,
-    step_folder,
-    training_tensors,
-)
-from diffusion.run_record import LIBRARIES
 from models.pretrained import WEIGHTS_FILE, save_tensors
+from models.run_folder import checkpoints_folder, remove_leftovers, remove_old_checkpoints, step_folder
+from system.errors import InputError
+from system.files import whole_folder, write_sums
+from system.software import commit, versions
+from training.checkpoints import STATE_FILE, TRAINING_FOLDER, fill, training_tensors
+from training.run_record import LIBRARIES
 
 SPARE = 16 << 20  # Bytes that must stay free beside a checkpoint.
 

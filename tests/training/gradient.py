@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from config.load import load_config
-from diffusion.trainer import Trainer
+from training.trainer import Trainer
 
 path, out, *overrides = sys.argv[1:]
 trainer = Trainer(load_config(path, [*overrides, "training.gradient_clip=1e9"]))

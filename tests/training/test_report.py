@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from diffusion.processes import Processes
-from diffusion.report import Averages, Reporter, read_metrics
 from tests.disk import fill_up
+from training.processes import Processes
+from training.report import Averages, Reporter, read_metrics
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
 
-from config.errors import InputError
 from config.schema import TrainingConfig
-from diffusion.batch_plan import BatchPlan, plan_batches
-from diffusion.checkpoints import Progress
+from system.errors import InputError
+from training.batch_plan import BatchPlan, plan_batches
+from training.checkpoints import Progress
 
 
 def plan(batch_size, accumulation, processes, progress, before=None):

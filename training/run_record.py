@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from config.errors import InputError
-from config.software import commit, versions
-from data.files import write_whole
+from system.errors import InputError
+from system.files import write_whole
+from system.software import commit, versions
 
 RUN_FILE = "run.json"
 LIBRARIES = ("torch", "accelerate", "numpy", "pillow", "lmdb", "safetensors", "cupy-cuda12x", "cupy-cuda13x")

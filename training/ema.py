@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from diffusion.processes import local
+from training.processes import local
 
 
 class EMA:

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from config.errors import InputError
-from diffusion.checkpoints import Progress
-from diffusion.faults import Faults
-from diffusion.processes import Processes
-from diffusion.report import Silence
-from diffusion.training_loss import Losses
+from system.errors import InputError
+from training.checkpoints import Progress
+from training.faults import Faults
+from training.loss import Losses
+from training.processes import Processes
+from training.report import Silence
 
 
 class Pairs(list):

@@ -3,8 +3,8 @@ import os
 import pytest
 import torch
 
-from config import machine
-from config.machine import usable_cores, use_machine
+from system import machine
+from system.machine import usable_cores, use_machine
 
 
 @pytest.fixture

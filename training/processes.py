@@ -11,10 +11,10 @@ from torch import nn
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 
-from config.errors import InputError
-from config.machine import use_machine
 from diffusion.precision import AUTOCAST, set_precision
 from models.unet import AttendingLevel
+from system.errors import InputError
+from system.machine import use_machine
 
 
 class Processes:

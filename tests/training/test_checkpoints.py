@@ -6,23 +6,16 @@ import subprocess
 import pytest
 import torch
 
-from config.errors import InputError
-from data.files import damage
-from diffusion.checkpoint_writer import CheckpointWriter
-from diffusion.checkpoints import (
-    Progress,
-    checkpoint_steps,
-    load_checkpoint,
-    newest_whole,
-    remove_old_checkpoints,
-    resolve_checkpoint,
-    set_aside,
-    step_folder,
-)
-from diffusion.ema import EMA
-from diffusion.processes import Processes
 from models.pose_transfer import PoseTransferModel
+from models.pretrained import fetch
+from models.run_folder import checkpoint_steps, newest_whole, remove_old_checkpoints, set_aside, step_folder
+from system.errors import InputError
+from system.files import damage
 from tests.disk import files_end_at
+from training.checkpoint_writer import CheckpointWriter
+from training.checkpoints import Progress, load_checkpoint
+from training.ema import EMA
+from training.processes import Processes
 
 
 @pytest.fixture(autouse=True)
@@ -115,11 +108,11 @@ def test_the_last_ones_and_every_nth_stay(state, experiment, tmp_path):
 def test_a_run_folder_means_its_newest_checkpoint(state, experiment, tmp_path):
     for step in (2, 10):
         folder = save(state, experiment, step)
-    assert resolve_checkpoint(tmp_path) == folder
-    assert resolve_checkpoint(folder) == folder
+    assert fetch(tmp_path) == folder
+    assert fetch(folder) == folder
     for bad in (tmp_path / "nowhere", tmp_path / "checkpoints" / "step_00000002" / "..", tmp_path.parent):
         with pytest.raises(InputError, match=f"^{bad}"):
-            resolve_checkpoint(bad)
+            fetch(bad)
 
 
 def test_only_tensors_and_text_are_written(state, experiment):
@@ -239,7 +232,7 @@ def test_drawing_needs_only_the_averaged_weights_to_be_whole(state, experiment, 
     folder = save(state, experiment, 1)
     (folder / "training" / "training.safetensors").unlink()
     assert damage(folder) == "training/training.safetensors is missing"
-    assert resolve_checkpoint(tmp_path) == folder
+    assert fetch(tmp_path) == folder
 
 
 def test_state_that_is_not_of_this_run_is_named(state, experiment):

@@ -4,7 +4,7 @@ does end the run. All processes decide alike.
 
 import torch
 
-from config.errors import InputError
+from system.errors import InputError
 
 SHOWN = 8  # Pairs in a message.
 

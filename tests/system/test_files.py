@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from config.errors import InputError
-from data.files import whole_folder, write_whole
+from system.errors import InputError
+from system.files import whole_folder, write_whole
 from tests.disk import files_end_at
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from diffusion.ema import EMA
+from training.ema import EMA
 
 
 def networks():

@@ -3,12 +3,12 @@ import sys
 
 import pytest
 
-from config.errors import InputError, command, printable
+from system.errors import InputError, command, printable
 from tests.processes import ENVIRONMENT, ROOT, run
 
 
 def program(main):
-    return f"from config.errors import InputError, command\n@command\ndef main():\n    {main}\nmain()"
+    return f"from system.errors import InputError, command\n@command\ndef main():\n    {main}\nmain()"
 
 
 @pytest.mark.parametrize(
