@@ -1,0 +1,74 @@
+"""Command lines as they are typed, run in this process, and what is to be said of each that cannot be used."""
+
+import contextlib
+import runpy
+import shlex
+import sys
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.conftest import ROOT
+from tests.disk import files_end_at
+
+
+class Refusal(NamedTuple):
+    """A row of a table."""
+
+    wrong: str  # What is wrong.
+    command: str
+    sentence: str  # How it begins.
+    code: int = 2  # The process's exit code.
+
+
+def table(usual, *rows):
+    """Refusals of rows (what is wrong, words, sentence[, code]), whose commands are `usual` and these words."""
+    return [Refusal(wrong, f"{usual} {words}".strip(), *rest) for wrong, words, *rest in rows]
+
+
+def name_of(row):
+    """What a row is called in pytest's output."""
+    words = [word for word in shlex.split(row.command) if word not in ("python", "-m", "bash")]
+    program = next(word for word in words if "=" not in word and not word.endswith(";") and word[0].isalpha())
+    return f"{program}: {row.wrong}".replace("ulimit: ", "full disk: ")
+
+
+def run(command):
+    """Run `python PROGRAM WORDS ..` as the main program. Its exit code.
+
+    After `ulimit -f N;` no file can grow beyond N KiB: writing more fails as on a full disk.
+    """
+    limit, _, rest = command.rpartition("; ")
+    _, *words = shlex.split(rest)
+    with files_end_at(1024 * int(limit.split()[-1])) if limit else contextlib.nullcontext(), _as_main():
+        try:
+            if words[0] == "-m":
+                sys.argv = words[1:]
+                runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+            else:
+                sys.argv = words
+                runpy.run_path(str(ROOT / words[0]), run_name="__main__")
+        except SystemExit as end:
+            return end.code or 0
+    return 0
+
+
+@contextlib.contextmanager
+def _as_main():
+    """Give back what a main program takes for its own."""
+    argv, path = sys.argv, list(sys.path)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'.*' found in sys.modules", RuntimeWarning)
+            yield
+    finally:
+        sys.argv, sys.path[:] = argv, path
+
+
+def contents(folder):
+    """Path -> size and time of change of each file below a folder, None for other folders."""
+    found = {}
+    for path in Path(folder).rglob("*"):
+        state = path.lstat()
+        found[path] = None if path.is_dir() else (state.st_size, state.st_mtime_ns)
+    return found
