@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 
 from config.load import to_yaml
+from data.dataset import PairDataset
 from data.levels import to_device
-from data.loader import training_loader
+from data.loader import pair_loader
 from diffusion.drawing import Preview
 from diffusion.precision import compile_for_training
 from diffusion.samplers import derived_seed
@@ -58,6 +59,7 @@ class Trainer:
         self.model, self.optimizer = self.processes.prepare(model, self.adam)
         self.loss = TrainingLoss(config, self.processes.device)
         self.preview = Preview(config, self.processes.device)
+        self.dataset = PairDataset(config.data, config.model.image_size, settings.seed)
         self.lock = self._take_folder() if self.processes.is_main else None
         self.damaged_checkpoints = []
         self.progress, before, self.changes = self._resume()
@@ -212,10 +214,9 @@ class Trainer:
 
     def _loader(self):
         config = self.config
-        return training_loader(
-            config.data,
-            config.model.image_size,
-            config.training.seed,
+        return pair_loader(
+            self.dataset,
+            config.data.workers,
             self.plan.batch_size,
             first_position=self.progress.position,
             steps=max(0, config.training.steps - self.progress.step),

@@ -66,9 +66,9 @@ def _as_main():
 
 
 def contents(folder):
-    """Path -> size and time of change of each file below a folder, None for other folders."""
+    """Path -> size and time of change of each file below a folder that is not empty, None for all else."""
     found = {}
     for path in Path(folder).rglob("*"):
         state = path.lstat()
-        found[path] = None if path.is_dir() else (state.st_size, state.st_mtime_ns)
+        found[path] = (state.st_size, state.st_mtime_ns) if path.is_file() and state.st_size else None
     return found
