@@ -100,7 +100,7 @@ PREPARED = [
     *table(
         PREPARE,
         ("no workers", "--workers 0", "--workers: expected a whole number, 1 or more, got '0'"),
-        ("an unknown resize", "--resize stretch", "--resize: invalid choice: 'stretch' (choose from 'squeeze', 'pad', "),
+        ("an unknown resize", "--resize stretch", "--resize: expected one of 'squeeze', 'pad', 'crop', got 'stretch'"),
         ("no data", "--root nowhere", "nowhere: expected a folder that holds img/, pose/, train_pairs.txt and test_pair"),
         ("no training list", "--root untrained", "untrained/train_pairs.txt: expected a pair file, got: No such file or"),
         ("no test list", "--root untested", "untested/test_pairs.txt: expected a pair file, got: No such file or direct"),
