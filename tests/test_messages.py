@@ -1,4 +1,4 @@
-"""What every program says of what it cannot use: one sentence that begins with the user's own word, and an exit code."""
+"""What programs say of what they cannot use: one sentence that begins with the user's own word, and an exit code."""
 
 import shutil
 
@@ -26,8 +26,8 @@ def stock(tmp_path_factory):
 def here(stock, monkeypatch):
     """That folder, where the programs find nothing that was downloaded."""
     monkeypatch.chdir(stock)
-    for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, "cache")
+    monkeypatch.setenv("TORCH_HOME", "cache")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     return stock
 
 

@@ -69,16 +69,17 @@ TOGETHER = table(
     ("the flow of a film", "--show-flow b.png", "--show-flow: expected one target pose and no --frames, got an anim"),
     ("a mask of a film", "--edit-mask small.png", "--edit-mask: expected one target pose and no --frames, got an anim"),
 )
-OUTPUTS = table(
-    TRANSFER,
-    ("a text", "--out a.txt", f"a.txt: expected a name that ends in {PICTURES}"),
-    ("no ending", "--out a", f"a: expected a name that ends in {PICTURES}"),
-    ("a film of one pose", "--out a.gif", f"a.gif: expected a name that ends in {PICTURES}"),
-    ("two files", "--out a.png b.png", "b.png: expected one --out for one pose; --n draws several pictures"),
-    ("a flow's ending", "--show-flow b.txt", f"b.txt: expected a name that ends in {PICTURES}"),
-    ("a file for a folder", "--out text.jpg/a.png", "text.jpg/a.png: could not be written (Not a directory)"),
-    ("a folder for a file", "--out folder.png", "folder.png: could not be written (Is a directory)"),
-) + [
+OUTPUTS = [
+    *table(
+        TRANSFER,
+        ("a text", "--out a.txt", f"a.txt: expected a name that ends in {PICTURES}"),
+        ("no ending", "--out a", f"a: expected a name that ends in {PICTURES}"),
+        ("a film of one pose", "--out a.gif", f"a.gif: expected a name that ends in {PICTURES}"),
+        ("two files", "--out a.png b.png", "b.png: expected one --out for one pose; --n draws several pictures"),
+        ("a flow's ending", "--show-flow b.txt", f"b.txt: expected a name that ends in {PICTURES}"),
+        ("a file for a folder", "--out text.jpg/a.png", "text.jpg/a.png: could not be written (Not a directory)"),
+        ("a folder for a file", "--out folder.png", "folder.png: could not be written (Is a directory)"),
+    ),
     *table(FILM, ("a film's ending", "--out a.gif a.jpg", f"a.jpg: expected a name that ends in {FILMS} for an anim")),
     *table(f"ulimit -f 1; {TRANSFER}", ("a picture", "--height 512", "a.png: could not be written (File too large)")),
 ]

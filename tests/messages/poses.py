@@ -45,8 +45,8 @@ FILES = (  # Name, content, sentence.
     ("short.json", one_person([1.0] * 53), "short.json: people[0]: expected 75 or 54 numbers, got 53 values"),
     ("nan.json", one_person([float("nan"), *VALUES[1:]]), "nan.json: people[0]: expected numbers within +-10000"),
     ("inf.json", one_person([float("inf"), *VALUES[1:]]), "inf.json: people[0]: expected numbers within +-10000"),
-    ("canvas.json", one_person(VALUES, canvas_height="x", canvas_width=9), "canvas.json: expected a height and a width, "),
-    ("video.json", json.dumps({"instance_info": [{"frame_id": 1, "instances": []}]}), "video.json: expected the people "),
+    ("canvas.json", one_person(VALUES, canvas_height="x", canvas_width=9), "canvas.json: expected a height and a widt"),
+    ("video.json", json.dumps({"instance_info": [{"frame_id": 1, "instances": []}]}), "video.json: expected the peopl"),
     ("pictures.json", json.dumps(COCO), "pictures.json: expected the pose of one picture, got those of 2"),
     ("list.json", '["arms-up", "siting"]', f"siting: {GALLERY_POSE} (sitting or standing?): arms-up, back, "),
     ("lost.json", '["waving", "none.json"]', "none.json: expected a keypoint file, got no such file"),
@@ -63,7 +63,7 @@ GIVEN = [
         TRANSFER,
         ("a misspelt pose", "--target-pose siting", f"siting: {GALLERY_POSE} (sitting or standing?): arms-up, back, "),
         ("no such pose", "--target-pose qqqq", f"qqqq: {GALLERY_POSE}: arms-up, back, "),
-        ("one of three", "--target-pose arms-up back siting", f"siting: {GALLERY_POSE} (sitting or standing?): arms-up"),
+        ("one of three", "--target-pose arms-up back siting", f"siting: {GALLERY_POSE} (sitting or standing?): arms-u"),
         ("a misspelt source", "--source-pose arm-up", f"arm-up: {GALLERY_POSE} (arms-up?): arms-up, "),
         ("no such file", "--target-pose none.json", "none.json: expected a keypoint file, got no such file"),
         ("no such folder", "--target-pose of/none", "of/none: expected a keypoint file, got no such file"),
@@ -75,44 +75,52 @@ GIVEN = [
         ("few joints", "--source-pose few.json", "few.json: expected at least 6 joints on the picture, got 5"),
         ("half a file", "--source-pose broken.json", "broken.json: expected JSON ("),
         ("a folder", "--source-pose empty", "empty: expected one pose, got a folder"),
-        ("no second one", "--person 1 --source-pose person.json", "person.json: expected a person number 1, got 1, cou"),
+        ("no second one", "--person 1 --source-pose person.json", "person.json: expected a person number 1, got 1, co"),
     ),
 ]
 IMPORTED = table(
     IMPORT,
     ("no photos", "--images nowhere", "--images nowhere: expected a folder"),
-    ("none in it", "--images empty", "--images empty: expected photos (.jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff), f"),
+    ("none in it", "--images empty", "--images empty: expected photos (.jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff), "),
     ("no keypoints", "--keypoints nowhere", "--keypoints nowhere: expected a folder or a file"),
     ("a file of one", "--keypoints person.json", "--keypoints person.json: expected a folder or a table; this is of o"),
-    ("swapped columns", "--keypoints swapped.csv", "swapped.csv: expected keypoints_y before keypoints_x, but these col"),
+    ("swapped columns", "--keypoints swapped.csv", "swapped.csv: expected keypoints_y before keypoints_x, but these c"),
     ("a photo for a table", "--keypoints whole.png", "whole.png: expected a keypoint file, which is text"),
     ("a folder that is there", "--out empty", "--out empty: is there already; name a new folder"),
     ("half an expression", "--group-by (", "--group-by (: expected folder, or a regular expression (missing ), unter"),
     ("nobody twice", "--group-by .*", "--images loose: expected two usable photos of a person, found none."),
-    ("no match", "--group-by xyz", "--images loose: expected two usable photos of a person, found none. The first of 2 d"),
+    ("no match", "--group-by xyz", "--images loose: expected two usable photos of a person, found none. The first of "),
     ("a share of letters", "--split half", "--split: expected a share from 0 to 1, got 'half'"),
     ("a large share", "--split 2", "--split: expected a share from 0 to 1, got '2'"),
     ("nobody", "--person -1", "--person: expected a whole number, 0 or more, got '-1'"),
     ("an unknown form", "--form openpos", "--form: expected one of 'pidm', 'csv', 'openpose', 'coco', 'rtmpose', got"),
     ("both", "--detect-pose", "--detect-pose: not allowed with argument --keypoints"),
-    ("another frame", "--keypoints scaled", "--keypoints scaled: of another frame than the photos. a/1.png: most joints"),
+    ("another frame", "--keypoints scaled", "--keypoints scaled: of another frame than the photos. a/1.png: most join"),
     ("an unknown flag", "--keypoint loose", "--keypoint loose: not known; --help lists the flags"),
 ) + table(
     "python data/import_dataset.py --images loose --out new",
     ("neither", "", "--keypoints: required, and not given; or --detect-pose"),
-    ("a form of photos", "--detect-pose --form coco", "--form coco: is of keypoint files, and --detect-pose reads none"),
-    ("no model", "--detect-pose", "--detect-pose: expected RTMO's model as cache/hub/checkpoints/rtmo-m_16xb16-600e_bo"),
+    ("a form of photos", "--detect-pose --form coco", "--form coco: is of keypoint files, and --detect-pose reads non"),
+    ("no model", "--detect-pose", "--detect-pose: expected RTMO's model as cache/hub/checkpoints/rtmo-m_16xb16-600e_b"),
     ("no such model", "--detect-pose mine.onnx", "--detect-pose: expected RTMO's model as mine.onnx, got no such file"),
 )
 MARKETS = table(
     MARKET,
     ("no such folder", "--root nowhere", "--root nowhere: expected the folder of Market-1501"),
-    ("a folder that is there", "--root single --out empty", "--out empty: is there already; name a new folder"),
+    ("a folder that is there", "--root market-4 --out empty", "--out empty: is there already; name a new folder"),
     ("no keypoints", "--root empty", "empty/market-annotation-train.csv: expected a keypoint file, got: No such file"),
-    ("no photo", "--root photoless", "photoless/bounding_box_train/0002_c1s1_000551_01.jpg: has keypoints, but is not"),
-    ("a pair of nobody", "--root paired", "paired/market-pairs-train.csv:2: expected `from,to`, two photos with keypoi"),
-    ("no pair", "--root unpaired", "unpaired/market-pairs-train.csv: expected rows `from,to`, got none"),
-    ("nobody twice", "--root single", "single/market-annotation-train.csv: expected two photos of a person, got none"),
+    ("no photo", "--root market-1", "market-1/bounding_box_train/0002_c1s1_000551_01.jpg: has keypoints, but is not"),
+    (
+        "a pair of nobody",
+        "--root market-2",
+        "market-2/market-pairs-train.csv:2: expected `from,to`, two photos with keypo",
+    ),
+    ("no pair", "--root market-3", "market-3/market-pairs-train.csv: expected rows `from,to`, got none"),
+    (
+        "nobody twice",
+        "--root market-4",
+        "market-4/market-annotation-train.csv: expected two photos of a person, got none",
+    ),
     ("an unknown flag", "--roots Market", "--roots Market: not known; --help lists the flags"),
 )
 DRAWN = table(
@@ -144,13 +152,13 @@ def write_inputs(here):
             (here / folder / f"a/{number}.json").write_text(one_person((np.array(VALUES) * scale).tolist()))
     for number in (1, 2):
         Image.new("RGB", (88, 128)).save(here / f"loose/a/{number}.png")
-    for name in ("photoless", "paired", "unpaired", "single"):
+    for name in ("market-1", "market-2", "market-3", "market-4"):
         write_market(here / name, ("0002_c1s1_000451_01.jpg", "0002_c1s1_000551_01.jpg"))
-    (here / "photoless/bounding_box_train/0002_c1s1_000551_01.jpg").unlink()
-    (here / "paired/market-pairs-train.csv").write_text("from,to\n0002_c1s1_000451_01.jpg,nobody.jpg\n")
-    (here / "unpaired/market-pairs-train.csv").write_text("from,to\n")
-    shutil.rmtree(here / "single")
-    write_market(here / "single", ("0002_c1s1_000451_01.jpg",))
+    (here / "market-1/bounding_box_train/0002_c1s1_000551_01.jpg").unlink()
+    (here / "market-2/market-pairs-train.csv").write_text("from,to\n0002_c1s1_000451_01.jpg,nobody.jpg\n")
+    (here / "market-3/market-pairs-train.csv").write_text("from,to\n")
+    shutil.rmtree(here / "market-4")
+    write_market(here / "market-4", ("0002_c1s1_000451_01.jpg",))
 
 
 def write_market(root, names):

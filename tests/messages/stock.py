@@ -21,7 +21,7 @@ FEW_LEVELS = {"channel_multipliers": [1, 1, 1], "attention": [AttentionLevel(2, 
 
 
 def write_stock(here):
-    """Photos with poses, the data set `root` and its data base `lmdb`, weights `tiny`, and `tiny.yaml` to train them."""
+    """Photos, poses, the data set `root`, its data base `lmdb`, weights `tiny`, and `tiny.yaml` to train them."""
     for name in ("person.jpg", "person.json", "other.jpg", "other.json"):
         shutil.copy(GALLERY / name, here)
     draw_set(here / "root")
@@ -76,10 +76,10 @@ def save_model(folder, resize="squeeze", **changes):
     return folder
 
 
-def save_run(here, name, steps=(2,)):
-    """A run folder with checkpoints as far as programs that draw look into them."""
+def save_run(here, name, steps=(2,), checkpoint="tiny"):
+    """A run folder with checkpoints, as far as programs look into them that draw: copies of another folder."""
     for step in steps:
         folder = here / name / "checkpoints" / f"step_{step:08d}"
-        shutil.copytree(here / "tiny", folder)
+        shutil.copytree(here / checkpoint, folder)
         write_sums(folder)
     return here / name
