@@ -3,6 +3,7 @@
 import contextlib
 import runpy
 import shlex
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from tests.conftest import ROOT
 from tests.disk import files_end_at
+from tests.processes import ENVIRONMENT
 
 
 class Refusal(NamedTuple):
@@ -20,6 +22,12 @@ class Refusal(NamedTuple):
     sentence: str  # How it begins.
     code: int = 2  # The process's exit code.
 
+    @property
+    def program(self):
+        """Such as `test.py` or `app.transfer`."""
+        words = [word for word in self.command.rpartition("; ")[2].split() if "=" not in word]
+        return next(word for word in words if word not in ("python", "bash", "-m"))
+
 
 def table(usual, *rows):
     """Refusals of rows (what is wrong, words, sentence[, code]), whose commands are `usual` and these words."""
@@ -28,9 +36,7 @@ def table(usual, *rows):
 
 def name_of(row):
     """What a row is called in pytest's output."""
-    words = [word for word in shlex.split(row.command) if word not in ("python", "-m", "bash")]
-    program = next(word for word in words if "=" not in word and not word.endswith(";") and word[0].isalpha())
-    return f"{program}: {row.wrong}".replace("ulimit: ", "full disk: ")
+    return f"{row.program}: {row.wrong}"
 
 
 def run(command):
@@ -51,6 +57,14 @@ def run(command):
         except SystemExit as end:
             return end.code or 0
     return 0
+
+
+def run_alone(command, here):
+    """Run such a command in a process of its own, from the folder `here`: the finished process, its output as text."""
+    words = [sys.executable if word == "python" else word for word in shlex.split(command)]
+    words = [str(ROOT / word) if (ROOT / word).is_file() and word.endswith(".py") else word for word in words]
+    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(words, cwd=here, env=environment, capture_output=True, text=True, check=False)
 
 
 @contextlib.contextmanager
