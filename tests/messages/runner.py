@@ -1,8 +1,10 @@
 """Command lines as they are typed, run in this process, and what is to be said of each that cannot be used."""
 
 import contextlib
+import os
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 import warnings
@@ -59,12 +61,14 @@ def run(command):
     return 0
 
 
-def run_alone(command, here):
-    """Run such a command in a process of its own, from the folder `here`: the finished process, its output as text."""
+def start(command, here):
+    """Start such a command as a process of its own, from the folder `here`."""
     words = [sys.executable if word == "python" else word for word in shlex.split(command)]
     words = [str(ROOT / word) if (ROOT / word).is_file() and word.endswith(".py") else word for word in words]
     environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(words, cwd=here, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.Popen(
+        words, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 @contextlib.contextmanager
@@ -82,7 +86,18 @@ def _as_main():
 def contents(folder):
     """Path -> size and time of change of each file below a folder that is not empty, None for all else."""
     found = {}
-    for path in Path(folder).rglob("*"):
-        state = path.lstat()
-        found[path] = (state.st_size, state.st_mtime_ns) if path.is_file() and state.st_size else None
+    for entry in os.scandir(folder):
+        state = entry.stat(follow_symlinks=False)
+        found[entry.path] = (state.st_size, state.st_mtime_ns) if entry.is_file() and state.st_size else None
+        if entry.is_dir(follow_symlinks=False):
+            found |= contents(entry)
     return found
+
+
+def take_away(paths):
+    """Delete what is at these paths, and below."""
+    for path in sorted(map(Path, paths)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
