@@ -83,34 +83,12 @@ def test_a_value_that_cannot_run_is_refused_by_its_key(key, value):
         validate(config)
 
 
-@pytest.mark.parametrize("name", ["kernel", "radius"])
-def test_an_attention_level_is_refused_by_its_index(name):
-    config = Config()
-    setattr(config.model.attention[1], name, 0)
-    with pytest.raises(InputError, match=rf"^model\.attention\[1\]\.{name}: "):
-        validate(config)
-
-
-def test_a_multiplier_is_refused_by_its_index():
-    config = Config()
-    config.model.channel_multipliers[2] = 0
-    with pytest.raises(InputError, match=r"^model\.channel_multipliers\[2\]: "):
-        validate(config)
-
-
 def test_the_least_weight_of_an_error_is_not_above_the_largest():
     config = Config()
     config.loss.least_weight = 11
     validate(config)  # It says nothing where errors are not weighed.
     config.loss.min_snr = 0.1
     with pytest.raises(InputError, match=r"^loss\.least_weight: .*up to 10, 1 / loss\.min_snr"):
-        validate(config)
-
-
-def test_an_image_must_hold_whole_tokens():
-    config = Config()
-    config.model.token_stride = 12
-    with pytest.raises(InputError, match=r"^model\.image_size: .*model\.token_stride"):
         validate(config)
 
 

@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import torch
-from PIL import Image
 
 from tests.evaluation.sets import save
 from tests.evaluation.weights import _states
