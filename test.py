@@ -102,8 +102,8 @@ def settings_of(checkpoint, sampling, seed, data, resize):
 def claim_folder(path, settings, state, replace):
     """The folder `path`, with the settings noted in it.
 
-    Pictures there that were drawn by others are removed with `replace`. Raises InputError for them without it, and for a
-    folder that cannot be written.
+    Pictures there that were drawn by others are removed with `replace`. Raises InputError for them without it, and
+    for a folder that cannot be written.
     """
     note = Path(path) / SETTINGS_FILE
     if state.is_main_process:

@@ -31,7 +31,8 @@ def read_rgb(path):
     except FileNotFoundError as error:
         raise InputError(f"{path}: expected an image, got no such file") from error
     except DAMAGE as error:
-        raise InputError(f"{path}: expected a whole image, got one that cannot be read ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: expected a whole image, got one that cannot be read ({reason})") from error
 
 
 def decode_png(value):

@@ -11,12 +11,14 @@ from tests.messages import checkpoints, configuration, datasets, drawing, poses,
 from tests.messages.runner import contents, name_of, run, start, take_away
 from tests.messages.stock import write_stock
 
-TABLES = (drawing, poses, datasets, configuration, checkpoints, runs, scoring, programs)  # Later ones use earlier ones'.
+TABLES = (drawing, poses, datasets, configuration, checkpoints, runs, scoring, programs)  # Each may use those before.
 ROWS = [row for module in TABLES for row in module.ROWS]
 UNDER_WAY = [row for module in (drawing, datasets, scoring) for row in module.UNDER_WAY]
 PROGRAMS = sorted({row.program for row in ROWS if not row.program.startswith("benchmarks/")})
-SLOW = ("app", "app.transfer", "evaluation.flow", "evaluation.reference", "flow_ops.build", "flow_ops.check")  # To begin.
-SLOW += ("scripts/grid.py", "scripts/plot_run.py", "scripts/publish.py")
+SLOW = (  # To begin.
+    "app", "app.transfer", "evaluation.flow", "evaluation.reference", "flow_ops.build", "flow_ops.check",
+    "scripts/grid.py", "scripts/plot_run.py", "scripts/publish.py",
+)  # fmt: skip
 ALONE = [min((row for row in ROWS if row.program == program), key=lambda row: len(row.command)) for program in PROGRAMS]
 
 
@@ -73,10 +75,7 @@ def test_what_shows_while_a_program_is_at_work_is_told_at_last(row, left, capfd)
 
 @pytest.mark.parametrize(
     "row",
-    [
-        pytest.param(row, marks=pytest.mark.long if row.program in SLOW else (), id=name_of(row))
-        for row in ALONE
-    ]
+    [pytest.param(row, marks=pytest.mark.long if row.program in SLOW else (), id=name_of(row)) for row in ALONE]
     + [pytest.param(row, id=name_of(row)) for row in shell.LAUNCHES],
 )
 def test_the_process_ends_with_the_exit_code(row, here, left):

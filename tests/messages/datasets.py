@@ -12,6 +12,7 @@ TRAIN = "python train.py tiny.yaml"
 PREPARE = "python data/prepare_data.py --root root --out new --size 32x32 --workers 1"
 LINES = "lines `TARGET,SOURCE[,SOURCE ..]`"
 ROW = "rows `x y`"
+SIZE = "--size: expected HEIGHTxWIDTH in pixels from 1, such as 256x176"
 STANDING = [f"{100 + n}.0 {20 + n}.5" for n in range(18)]
 
 LISTS = (  # Name of the data set, file, content, sentence.
@@ -28,16 +29,16 @@ LISTS = (  # Name of the data set, file, content, sentence.
      "below the root that begin with img/, got 'img/../../a.jpg'"),
     ("photoless", "test_pairs.txt", "img/b/1.png,img/b/2.png\nimg/b/1.png,img/b/3.png\n", "photoless/test_pairs.txt:2: "
      "img/b/3.png is not there, below photoless"),
-    ("poseless", "test_pairs.txt", "img/b/3.png,img/b/2.png\n", "poseless/test_pairs.txt:1: img/b/3.png has no keypoint "
-     "file below poseless/pose"),
+    ("poseless", "test_pairs.txt", "img/b/3.png,img/b/2.png\n", "poseless/test_pairs.txt:1: img/b/3.png has no "
+     "keypoint file below poseless/pose"),
     ("headless", "test_pairs.csv", "b/1.png,b/2.png\n", "headless/test_pairs.csv:1: expected the heading `from,to`, "
      "got 'b/1.png,b/2.png'"),
     ("nil", "test_pairs.csv", "", "nil/test_pairs.csv:1: expected the heading `from,to`, got 'nothing'"),
     ("column", "test_pairs.csv", "from,to\nb/1.png\n", "column/test_pairs.csv:2: expected two images, got 1"),
-    ("nobody", "test_pairs.csv", "from,to\nfashionb1,nobody.jpg\n", "nobody/test_pairs.csv:2: nobody.jpg is the name of "
-     "0 images below nobody/img, expected one"),
-    ("escape", "test_pairs.csv", "from,to\nfashionb1,../../etc/passwd\n", "escape/test_pairs.csv:2: ../../etc/passwd is "
-     "the name of 0 images below escape/img, expected one"),
+    ("nobody", "test_pairs.csv", "from,to\nfashionb1,nobody.jpg\n", "nobody/test_pairs.csv:2: nobody.jpg is the name "
+     "of 0 images below nobody/img, expected one"),
+    ("escape", "test_pairs.csv", "from,to\nfashionb1,../../etc/passwd\n", "escape/test_pairs.csv:2: ../../etc/passwd "
+     "is the name of 0 images below escape/img, expected one"),
     ("heading", "test_pairs.csv", "from,to\n", f"heading/test_pairs.csv: expected {LINES}, got an empty file"),
     ("object", "test_pairs.json", "{}", "object/test_pairs.json: expected a list of objects with source_image and "
      "target_image"),
@@ -60,50 +61,67 @@ TESTED = [
     *table(GRID, *((f"pose {name}", f"--data {name}", sentence) for name, _, sentence in POSES)),
     *table(
         DRAW,
-        ("no data", "--data nowhere", "nowhere: expected a folder that holds img/, pose/, train_pairs.txt and test_pa"),
-        ("a file", "--data text.jpg", "text.jpg: expected a folder that holds img/, pose/, train_pairs.txt and test_p"),
+        ("no data", "--data nowhere",
+         "nowhere: expected a folder that holds img/, pose/, train_pairs.txt and test_pairs.txt"),
+        ("a file", "--data text.jpg",
+         "text.jpg: expected a folder that holds img/, pose/, train_pairs.txt and test_pairs.txt"),
         ("no pair lists", "--data bare", "bare/test_pairs.txt: expected a pair file, got: No such file or directory"),
     ),
     *table(
         GRID,
-        ("half a photo", "--data halved", "halved/img/b/2.png: expected a whole image, got one that cannot be read ("),
-        ("two pairs of one name", "--data same", "same/test_pairs.txt:2: img/b/2.jpg would give fashionb2_2_fashionb1"),
+        ("half a photo", "--data halved",
+         "halved/img/b/2.png: expected a whole image, got one that cannot be read (image file is truncated)"),
+        ("two pairs of one name", "--data same",
+         "same/test_pairs.txt:2: img/b/2.jpg would give fashionb2_2_fashionb1_vis.png, the same name as another pair"),
         ("no result", "--data root", "results/fashionb2_2_fashionb1_vis.png: expected an image, got no such file"),
     ),
-]
+]  # fmt: skip
 TRAINED = table(
     TRAIN,
-    ("no data", "data.root=nowhere", "nowhere: expected a folder that holds img/, pose/, train_pairs.txt and test_pai"),
+    ("no data", "data.root=nowhere",
+     "nowhere: expected a folder that holds img/, pose/, train_pairs.txt and test_pairs.txt"),
     ("no pair lists", "data.root=bare", "bare/test_pairs.txt: expected a pair file, got: No such file or directory"),
-    ("no training list", "data.root=untrained", "untrained/train_pairs.txt: expected a pair file, got: No such file"),
-    ("no training poses", "data.root=unposed", "unposed/train_pairs.txt:1: img/a/2.png has no keypoint file below unp"),
-    ("half a test photo", "data.root=halved", "halved/img/b/2.png: expected a whole image, got one that cannot be rea"),
+    ("no training list", "data.root=untrained",
+     "untrained/train_pairs.txt: expected a pair file, got: No such file or directory"),
+    ("no training poses", "data.root=unposed",
+     "unposed/train_pairs.txt:1: img/a/2.png has no keypoint file below unposed/pose"),
+    ("half a test photo", "data.root=halved",
+     "halved/img/b/2.png: expected a whole image, got one that cannot be read (image file is truncated)"),
     ("no data base", "data.lmdb=nowhere", "nowhere/32-32: expected a data base of 32x32 images (model.image_size), made"
      " by `python data/prepare_data.py --root ROOT --out nowhere --size 32x32`"),
-    ("another size", "model.image_size=[64,32]", "lmdb/64-32: lmdb holds 32-32, expected a data base of 64x32 images "),
-    ("images of another size", "model.image_size=[64,32] data.lmdb=resized", "resized/64-32: holds images of 32x32 (i"),
-    ("images resized otherwise", "data.resize=pad", "data.resize: pad, but lmdb/32-32 holds images made by squeeze; p"),
-    ("no data base in it", "data.lmdb=garbage", "garbage/32-32: expected an image data base, which this is not (MDB_I"),
+    ("another size", "model.image_size=[64,32]",
+     "lmdb/64-32: lmdb holds 32-32, expected a data base of 64x32 images (model.image_size), made by `python data/pr"),
+    ("images of another size", "model.image_size=[64,32] data.lmdb=resized",
+     "resized/64-32: holds images of 32x32 (img/a/2.png), but model.image_size asks for 64x32"),
+    ("images resized otherwise", "data.resize=pad",
+     "data.resize: pad, but lmdb/32-32 holds images made by squeeze; prepare others"),
+    ("no data base in it", "data.lmdb=garbage",
+     "garbage/32-32: expected an image data base, which this is not (MDB_INVALID: File is not an LMDB file)"),
     ("half a data base", "data.lmdb=cut", "cut/32-32: expected a whole data base of "),
     ("a new image", "data.root=grown", "grown/train_pairs.txt:3: img/a/3.png is not in lmdb/32-32"),
-    ("only damaged images", "data.lmdb=spoilt", "spoilt/32-32: expected a PNG image under the key img/a/2.png (this i"),
+    ("only damaged images", "data.lmdb=spoilt",
+     "spoilt/32-32: expected a PNG image under the key img/a/2.png (this is none)"),
 )  # fmt: skip
 PREPARED = [
     *table(PREPARE, *(
-        (f"size {size}", f"--size={size}", f"--size: expected HEIGHTxWIDTH in pixels from 1, such as 256x176, got '{size}'")
+        (f"size {size}", f"--size={size}", f"{SIZE}, got '{size}'")
         for size in ("0", "0x256", "256", "256x", "axb", "256x-1", "256x256x3", "", "2.5x3")
     )),
     *table(
         PREPARE,
         ("no workers", "--workers 0", "--workers: expected a whole number, 1 or more, got '0'"),
         ("an unknown resize", "--resize stretch", "--resize: expected one of 'squeeze', 'pad', 'crop', got 'stretch'"),
-        ("no data", "--root nowhere", "nowhere: expected a folder that holds img/, pose/, train_pairs.txt and test_pa"),
-        ("no training list", "--root untrained", "untrained/train_pairs.txt: expected a pair file, got: No such file "),
-        ("no test list", "--root untested", "untested/test_pairs.txt: expected a pair file, got: No such file or dire"),
+        ("no data", "--root nowhere",
+         "nowhere: expected a folder that holds img/, pose/, train_pairs.txt and test_pairs.txt"),
+        ("no training list", "--root untrained",
+         "untrained/train_pairs.txt: expected a pair file, got: No such file or directory"),
+        ("no test list", "--root untested",
+         "untested/test_pairs.txt: expected a pair file, got: No such file or directory"),
         ("two endings", "--root endings", "endings/test_pairs.txt:2: img/b/1.jpg differs only in its ending from img/b/"
          "1.png (endings/test_pairs.txt:1)"),
         ("a file", "--out text.jpg", "text.jpg: could not be written (File exists; "),
-        ("another resize", "--out lmdb --resize pad", "--resize pad: lmdb/32-32 holds images made by squeeze; name an"),
+        ("another resize", "--out lmdb --resize pad",
+         "--resize pad: lmdb/32-32 holds images made by squeeze; name another --out"),
         ("nothing given", "--roo root", "--roo root: not known; --help lists the flags"),
     ),
     *table("python data/prepare_data.py", ("no root", "--out new", "--root: required, and not given")),
@@ -112,11 +130,12 @@ ROWS = TESTED + TRAINED + PREPARED
 UNDER_WAY = [
     *table(
         f"{DRAW} --workers 0",
-        ("half a photo", "--data halved", "halved/img/b/2.png: expected a whole image, got one that cannot be read ("),
+        ("half a photo", "--data halved",
+         "halved/img/b/2.png: expected a whole image, got one that cannot be read (image file is truncated)"),
         ("few rows of a pose", "--data few", f"few/pose/b/1.txt:17: expected 18 {ROW}, got 17"),
     ),
     *table(PREPARE, ("half a photo", "--root halved", "new/32-32 was not finished for these 2 images: mend them", 1)),
-]
+]  # fmt: skip
 
 
 def write_inputs(here):

@@ -66,9 +66,7 @@ def start(command, here):
     words = [sys.executable if word == "python" else word for word in shlex.split(command)]
     words = [str(ROOT / word) if (ROOT / word).is_file() and word.endswith(".py") else word for word in words]
     environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        words, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(words, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @contextlib.contextmanager

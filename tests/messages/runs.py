@@ -23,10 +23,12 @@ SAMPLED = table(
     ("half a step", "--steps 1.5", f"--steps: {WHOLE} from 1 to 1000, got '1.5'"),
     ("no steps", "--steps 0", f"--steps: {WHOLE} from 1 to 1000, got '0'"),
     ("many steps", "--steps 1001", f"--steps: {WHOLE} from 1 to 1000, got '1001'"),
-    ("few steps", "--sampler ddim --steps 3", "--steps: expected a number whose equal steps begin near t = 1000, such as"
-     " 50 or 500, for ddim; got 3"),
-    ("uneven steps", "--sampler ddim --steps 400", "--steps: expected a number whose equal steps begin near t = 1000, "),
-    ("few of DDPM", "--sampler ddpm --steps 3", "--steps: expected a number whose equal steps begin near t = 1000, suc"),
+    ("few steps", "--sampler ddim --steps 3", "--steps: expected a number whose equal steps begin near t = 1000, such "
+     "as 50 or 500, for ddim; got 3"),
+    ("uneven steps", "--sampler ddim --steps 400",
+     "--steps: expected a number whose equal steps begin near t = 1000, such as 50 or 500, for ddim; got 400"),
+    ("few of DDPM", "--sampler ddpm --steps 3",
+     "--steps: expected a number whose equal steps begin near t = 1000, such as 50 or 500, for ddpm; got 3"),
     ("an early start", "--start 99", f"--start: {WHOLE} from 100 to 999, got '99'"),
     ("a late start", "--start 1000", f"--start: {WHOLE} from 100 to 999, got '1000'"),
     ("a word for guidance", "--guidance much", "--guidance: expected a number, 0 or more, got 'much'"),
@@ -44,45 +46,54 @@ SAMPLED = table(
     ("half a worker", "--workers 0.5", f"--workers: {WHOLE} 0 or more, got '0.5'"),
     ("an unknown flag", "--colour red", "--colour red: not known; --help lists the flags"),
     ("a file", "--out text.jpg", "text.jpg: expected a folder that can be written (File exists)"),
-    ("within a file", "--out text.jpg/drawn", "text.jpg/drawn: expected a folder that can be written (Not a directory)"),
-    ("pictures of another seed", "--out seed-1", "seed-1: holds pictures of other settings (seed); name another --out."),
-    ("of other weights", "--out weights-1", "weights-1: holds pictures of other settings (weights); name another --out."),
+    ("within a file", "--out text.jpg/drawn",
+     "text.jpg/drawn: expected a folder that can be written (Not a directory)"),
+    ("pictures of another seed", "--out seed-1",
+     "seed-1: holds pictures of other settings (seed); name another --out."),
+    ("of other weights", "--out weights-1",
+     "weights-1: holds pictures of other settings (weights); name another --out."),
     ("of another program", "--out theirs", "theirs: holds pictures of other settings (program); name another --out."),
-    ("damaged settings", "--out unset", "unset/settings.json: expected the settings of the pictures beside it ("),
+    ("damaged settings", "--out unset",
+     "unset/settings.json: expected the settings of the pictures beside it (Expecting property name enclosed in doub"),
 ) + table("python test.py", ("nothing given", "", "--checkpoint, --data, --out: required, and not given"))  # fmt: skip
 RESUMED = table(
     TRAIN,
     ("a file", "training.output=text.jpg", "text.jpg: no folder to train in (File exists)"),
     ("within a file", "training.output=text.jpg/run", "text.jpg/run: no folder to train in (Not a directory)"),
-    ("another network's run", "training.output=other", "other/checkpoints/step_00000002: holds another architecture tha"),
+    ("another network's run", "training.output=other",
+     "other/checkpoints/step_00000002: holds another architecture than the configuration; name another training.outp"),
     ("a damaged run", "training.output=damaged", DAMAGED),
     ("too few levels", "loss.features=vgg19", "loss.features: vgg19 serves 3 attention levels, not 2; use pixels."),
 ) + table(
     DEEP,
-    ("no VGG-19", "", "loss.vgg19_weights: cache/hub/checkpoints/vgg19-dcbb9e9d.pth is not there; put torchvision's vgg"),
+    ("no VGG-19", "",
+     "loss.vgg19_weights: cache/hub/checkpoints/vgg19-dcbb9e9d.pth is not there; put torchvision's vgg19-dcbb9e9d.pt"),
     ("another VGG-19", "loss.vgg19_weights=text.jpg", f"text.jpg: {FILE} something else"),
-    ("one tensor of it", "loss.vgg19_weights=small.pt", "small.pt: expected torchvision's VGG-19; features.0.weight is "),
-)
+    ("one tensor of it", "loss.vgg19_weights=small.pt",
+     "small.pt: expected torchvision's VGG-19; features.0.weight is missing; features.0.bias is missing; features.2."),
+)  # fmt: skip
 INSPECTED = table(
     "python -m training.inspect",
     ("nothing", "", "RUN: required, and not given"),
     ("no such folder", "nowhere", "nowhere: no run folder; expected config.yaml and what training leaves beside it."),
     ("an empty folder", "empty", "empty: no run folder; expected config.yaml and what training leaves beside it."),
     ("a file", "text.jpg", "text.jpg: no run folder; expected config.yaml and what training leaves beside it."),
-    ("a misspelt setting", "misspelt", "model.chanels: unknown key in misspelt/config.yaml; the nearest one is model.ch"),
+    ("a misspelt setting", "misspelt",
+     "model.chanels: unknown key in misspelt/config.yaml; the nearest one is model.channels"),
     ("an unknown flag", "other --all", "--all: not known; --help lists the flags"),
-)
+)  # fmt: skip
 MEASURED = table(
     FLOW,
     ("no flow", "--checkpoint flowless", "flowless: expected a model with a flow; its model.flow is false"),
-    ("padded photos", "--checkpoint padded", "padded: expected a model of squeezed photos (data.resize), whose flow is "),
+    ("padded photos", "--checkpoint padded",
+     "padded: expected a model of squeezed photos (data.resize), whose flow is known"),
     ("photos", "", "root: has no synthetic.json; expected the output folder of data/synthetic.py."),
     ("a data base", "--data lmdb", "lmdb/test_pairs.txt: expected a pair file, got: No such file or directory"),
     ("no steps", "--steps 0", f"--steps: {WHOLE} from 1 to 1000, got '0'"),
     ("no pairs", "--limit 0", f"--limit: {WHOLE} 1 or more, got '0'"),
     ("within a file", "--out text.jpg/flow.json", "text.jpg: expected a folder that can be written (File exists)"),
     ("an unknown flag", "--protocol x", "--protocol x: not known; --help lists the flags"),
-)
+)  # fmt: skip
 ROWS = SAMPLED + RESUMED + INSPECTED + MEASURED
 
 
