@@ -1,5 +1,6 @@
 """What programs say of what they cannot use: one sentence that begins with the user's own word, and an exit code."""
 
+import functools
 import shlex
 import signal
 import time
@@ -17,7 +18,7 @@ UNDER_WAY = [row for module in (drawing, datasets, scoring) for row in module.UN
 PROGRAMS = sorted({row.program for row in ROWS if not row.program.startswith("benchmarks/")})
 SLOW = (  # To begin.
     "app", "app.transfer", "evaluation.flow", "evaluation.reference", "flow_ops.build", "flow_ops.check",
-    "scripts/grid.py", "scripts/plot_run.py", "scripts/publish.py",
+    "scripts/convert_checkpoint.py", "scripts/grid.py", "scripts/plot_run.py", "scripts/publish.py", "training.inspect",
 )  # fmt: skip
 ALONE = [min((row for row in ROWS if row.program == program), key=lambda row: len(row.command)) for program in PROGRAMS]
 
@@ -46,6 +47,7 @@ def left(here):
     """left() -> what was made or changed in the folder meanwhile. It is taken away in the end."""
     before = contents(here)
 
+    @functools.cache
     def difference():
         return sorted({path for path, _ in before.items() ^ contents(here).items()})
 

@@ -27,10 +27,6 @@ LISTS = (  # Name of the data set, file, content, sentence.
      "3: expected image paths below the root that begin with img/, got '/data/img/a.jpg'"),
     ("outside", "test_pairs.txt", "img/../../a.jpg,img/b/1.png\n", "outside/test_pairs.txt:1: expected image paths "
      "below the root that begin with img/, got 'img/../../a.jpg'"),
-    ("photoless", "test_pairs.txt", "img/b/1.png,img/b/2.png\nimg/b/1.png,img/b/3.png\n", "photoless/test_pairs.txt:2: "
-     "img/b/3.png is not there, below photoless"),
-    ("poseless", "test_pairs.txt", "img/b/3.png,img/b/2.png\n", "poseless/test_pairs.txt:1: img/b/3.png has no "
-     "keypoint file below poseless/pose"),
     ("headless", "test_pairs.csv", "b/1.png,b/2.png\n", "headless/test_pairs.csv:1: expected the heading `from,to`, "
      "got 'b/1.png,b/2.png'"),
     ("nil", "test_pairs.csv", "", "nil/test_pairs.csv:1: expected the heading `from,to`, got 'nothing'"),
@@ -45,6 +41,12 @@ LISTS = (  # Name of the data set, file, content, sentence.
     ("three", "test_pairs.json", "[3]", "three/test_pairs.json: [0]: expected source_image and target_image"),
     ("bracket", "test_pairs.json", "[", "bracket/test_pairs.json: expected JSON (Expecting value: line 1 column 2"),
 )  # fmt: skip
+NAMED = (  # Name of the data set, content of test_pairs.txt, sentence.
+    ("photoless", "img/b/1.png,img/b/2.png\nimg/b/1.png,img/b/3.png\n", "photoless/test_pairs.txt:2: "
+     "img/b/3.png is not there, below photoless"),
+    ("poseless", "img/b/3.png,img/b/2.png\n", "poseless/test_pairs.txt:1: img/b/3.png has no "
+     "keypoint file below poseless/pose"),
+)  # fmt: skip
 POSES = (  # Name of the data set, the lines of pose/b/1.txt, sentence.
     ("few", STANDING[:17], f"few/pose/b/1.txt:17: expected 18 {ROW}, got 17"),
     ("more", [*STANDING, "1 2"], f"more/pose/b/1.txt:19: expected 18 {ROW}, got 19"),
@@ -57,7 +59,8 @@ POSES = (  # Name of the data set, the lines of pose/b/1.txt, sentence.
     ("bytes", ["\udcff\udcd8"], f"bytes/pose/b/1.txt: expected a text file of 18 {ROW}"),
 )
 TESTED = [
-    *table(DRAW, *((f"list {name}", f"--data {name}", sentence) for name, _, _, sentence in LISTS)),
+    *table(PREPARE, *((f"list {name}", f"--root {name}", sentence) for name, _, _, sentence in LISTS)),
+    *table(DRAW, *((f"list {name}", f"--data {name}", sentence) for name, _, sentence in NAMED)),
     *table(GRID, *((f"pose {name}", f"--data {name}", sentence) for name, _, sentence in POSES)),
     *table(
         DRAW,
@@ -143,6 +146,8 @@ def write_inputs(here):
     for name, file, content, _ in LISTS:
         path = like_root(here, name, "test_pairs.txt") / file
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    for name, content, _ in NAMED:
+        (like_root(here, name, "test_pairs.txt") / "test_pairs.txt").write_text(content)
     for name, lines, _ in POSES:
         pose = like_root(here, name, "pose") / "pose"
         shutil.copytree(here / "root/pose", pose)

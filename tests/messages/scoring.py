@@ -105,6 +105,8 @@ REFERENCES = table(
      "nowhere: expected a folder of images or an .npz file of statistics, got neither"),
     ("no such file", "--fid-reference none.npz",
      "none.npz: expected a folder of images or an .npz file of statistics, got neither"),
+    ("a file", "--fid-reference text.jpg",
+     "text.jpg: expected a folder of images or an .npz file of statistics, got neither"),
     ("no images", "--fid-reference empty", "empty: expected a folder of images, got one without any"),
     ("a broken link", "--fid-reference linked",
      "linked/a.png: expected an image or a folder, got a link to what is not there"),
