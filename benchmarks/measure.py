@@ -169,7 +169,7 @@ def report(benchmark, table, keep, notes=()):
 
     notes: sentences that belong to it.
     """
-    here, date = machine(), datetime.date.today().isoformat()
+    here, date = machine(), datetime.datetime.now(datetime.UTC).date().isoformat()
     command = shlex.join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]])
     print(f"{here['processor']}, {here['threads']} threads, torch {here['torch']}, {date}: {command}\n")
     print(markdown(table))

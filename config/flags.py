@@ -18,6 +18,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=program())
 
     def error(self, message):
+        """Raise InputError for argparse's message, so that it begins with the flag."""
         message = re.sub(r"^argument (?:.*/)?([^:/]+):", r"\1:", message)
         message = re.sub(r"^the following arguments are required: (.*)", r"\1: required, and not given", message)
         message = re.sub(r"^unrecognized arguments: (.*)", r"\1: not known; --help lists the flags", message)

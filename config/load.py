@@ -81,7 +81,7 @@ def _read_file(path):
 def _parse(text, name):
     """The mapping that YAML text holds; an empty text is an empty mapping, which leaves every default."""
     try:
-        tree = yaml.load(text, _Loader)
+        tree = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -126,7 +126,7 @@ def _override(config, word):
 
 def _parse_value(text, key):
     try:
-        return yaml.load(text, _Loader)
+        return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, ValueError):
         raise InputError(f"{key}: {text!r}, given on the command line, is not a YAML value") from None
 

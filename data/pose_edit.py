@@ -95,7 +95,7 @@ def _turned(joint, first, last, share):
     turn = last * first.conjugate()
     if joint in TURNED and turn.real < 0:
         return _mix(first, last, share)
-    angle = np.angle(first if first else last) + share * np.angle(turn)
+    angle = np.angle(first or last) + share * np.angle(turn)
     return _mix(abs(first), abs(last), share) * np.exp(1j * angle)
 
 

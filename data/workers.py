@@ -192,7 +192,7 @@ def _answer(dataset, indices, place, slot):
         return load_batch(dataset, indices, place, slot.stack)
     except InputError as error:
         return error
-    except Exception:
+    except Exception:  # noqa: BLE001 (it is raised where the batch is asked for)
         return RuntimeError(f"in a worker:\n{traceback.format_exc()}")
 
 

@@ -50,10 +50,10 @@ class View(NamedTuple):
         top, left, bottom, right = shown(self.frame, self.size, self.mode)
         draw, font = ImageDraw.Draw(panel), ImageFont.load_default(size=12)
         for number, (x, y) in enumerate(points):
-            x = np.clip((x + 0.5 - left) * panel.width / (right - left), RADIUS, panel.width - RADIUS)
-            y = np.clip((y + 0.5 - top) * panel.height / (bottom - top), RADIUS, panel.height - RADIUS)
-            draw.circle((x, y), RADIUS, fill=COLOURS[number % len(COLOURS)], outline="black", width=2)
-            draw.text((x, y), str(number + 1), fill="black", font=font, anchor="mm")
+            across = np.clip((x + 0.5 - left) * panel.width / (right - left), RADIUS, panel.width - RADIUS)
+            down = np.clip((y + 0.5 - top) * panel.height / (bottom - top), RADIUS, panel.height - RADIUS)
+            draw.circle((across, down), RADIUS, fill=COLOURS[number % len(COLOURS)], outline="black", width=2)
+            draw.text((across, down), str(number + 1), fill="black", font=font, anchor="mm")
         return panel
 
 

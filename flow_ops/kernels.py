@@ -35,7 +35,7 @@ def unusable_because(device):
 
 
 # As torch.compiler.assume_constant_result marks it, without the second that importing the compiler takes.
-unusable_because._dynamo_marked_constant = True
+unusable_because._dynamo_marked_constant = True  # noqa: SLF001
 
 
 @functools.cache
@@ -47,7 +47,7 @@ def _fault_of_gpu(index):
     else:
         try:
             _entry(index, "bilinear_list")
-        except Exception as error:  # CuPy's errors share no class, and none of them is fatal here.
+        except Exception as error:  # noqa: BLE001 (CuPy's errors share no class, and none of them is fatal here)
             fault = f"CuPy cannot load them ({(str(error).strip() or type(error).__name__).splitlines()[-1]})"
     if fault:
         logger.warning("flow_ops: CUDA kernels cannot run, since %s; torch's operations take their place.", fault)

@@ -30,8 +30,8 @@ class FlowLoss(nn.Module):
         """
         correctness = affine = 0
         for (stride, kernel), a, b in zip(self.kernels.items(), source, target, strict=True):
-            for flow in flows[stride]:
-                flow, count = flow.float(), len(flows[stride])
+            count = len(flows[stride])
+            for flow in (flow.float() for flow in flows[stride]):
                 correctness = correctness + sampling_correctness(resize_flow(flow, a.shape[2:]), a, b) / count
                 affine = affine + affine_regularisation(flow, kernel) / count
         return correctness, affine
