@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from data.keypoint_values import missing
 from data.resize import fit, placement, shown, unfit
 from diffusion.pictures import flow_picture, mask_picture, skeleton_picture
-from models.flow_losses import resize_flow
+from flow_ops import resize_flow
 from system.errors import InputError
 
 HEIGHT, GAP, TITLE = 320, 12, 26  # Of each panel, between them, and of what stands above each; pixels.

@@ -17,9 +17,8 @@ from data.resize import fit, placement, unfit
 from diffusion.drawing import drawing
 from diffusion.precision import computing_in
 from diffusion.samplers import Kept
-from flow_ops import bilinear_warp
+from flow_ops import bilinear_warp, resize_flow
 from models.condition import Mixture
-from models.flow_losses import resize_flow
 from models.pose_transfer import PoseTransferModel
 from system.errors import InputError
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from flow_ops import gaussian_warp
+from flow_ops import gaussian_warp, resize_flow
 
 LARGEST_DISTANCE = 765  # Pixels that 1 stands for in the distances of a pose map.
 LIMB_REACH = 0.08  # Distance at which closeness is 1/e, in image heights.
@@ -106,14 +106,6 @@ def affine_regularisation(flow, kernel):
     windows = windows - windows.mean(dim=2, keepdim=True)
     residual = torch.einsum("pq,bcqn->bcpn", _affine_residual(kernel).to(flow), windows)
     return residual.square().sum(dim=(1, 2)).mean()
-
-
-def resize_flow(flow, size):
-    """A flow on another grid: nearest values, scaled to that grid's pixels. (B, 2, H, W) -> (B, 2, *size)."""
-    if flow.shape[2:] == size:
-        return flow
-    scale = flow.new_tensor([size[1] / flow.shape[3], size[0] / flow.shape[2]])[:, None, None]
-    return F.interpolate(flow, size=size) * scale
 
 
 def _affine_residual(kernel):

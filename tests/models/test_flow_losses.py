@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from data.pose import LIMBS, pose_map
+from flow_ops import resize_flow
 from models.flow_losses import (
     FlowLoss,
     PixelFeatures,
     affine_regularisation,
     limb_closeness,
-    resize_flow,
     sampling_correctness,
 )
 from models.vgg import VGG19Features
