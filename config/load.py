@@ -176,15 +176,16 @@ def _describe(value):
 
 
 def _unknown_key(key, origin):
-    nearest = get_close_matches(_unindexed(key), dict(_all_keys()), n=1, cutoff=0)[0]
-    return InputError(f"{key}: unknown key in {origin}; the nearest one is {dict(_all_keys())[nearest]}")
+    keys = dict(_all_keys(Config))
+    nearest = get_close_matches(_unindexed(key), keys, n=1, cutoff=0)[0]
+    return InputError(f"{key}: unknown key in {origin}; the nearest one is {keys[nearest]}")
 
 
 def _unindexed(key):
     return re.sub(r"\[\d+\]", "", key)
 
 
-def _all_keys(kind=Config, prefix=""):
+def _all_keys(kind, prefix=""):
     """(dotted key without indices, dotted key as one would write it) of every section and setting."""
     for name, hint in get_type_hints(kind).items():
         key = f"{prefix}{name}"
@@ -201,6 +202,7 @@ def _finish(config, name):
         plain = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
         raise _as_input_error(error, name) from None
+    assert isinstance(plain, Config)
     validate(plain)
     return plain
 
