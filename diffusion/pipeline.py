@@ -16,7 +16,7 @@ from data.pose import pose_levels
 from data.resize import fit, placement, unfit
 from diffusion.drawing import drawing
 from diffusion.precision import computing_in
-from diffusion.samplers import Kept
+from diffusion.samplers import Kept, last
 from flow_ops import bilinear_warp, resize_flow
 from models.condition import Mixture
 from models.pose_transfer import PoseTransferModel
@@ -108,10 +108,8 @@ class PoseTransferPipeline:
         changes = {name: value for name, value in changes.items() if value is not None}
         sampling = dataclasses.replace(sampling or self.sampling, **changes)
         person = source if isinstance(source, Person) else self.person(source, source_pose)
-        for step in self.steps(person, target_pose, sampling, generators_of(generator, num_images), other, kept):
-            if callback_on_step_end:
-                callback_on_step_end(self, step.number, step.t, {"x_t": step.x_t, "x_0": step.x_0})
-        pictures = step.x_t
+        steps = self.steps(person, target_pose, sampling, generators_of(generator, num_images), other, kept)
+        pictures = last(self._calling(callback_on_step_end, steps) if callback_on_step_end else steps).x_t
         if output_type == "pil":
             return PoseTransferOutput([self.shown(picture, target_pose.size) for picture in pictures])
         pictures = pictures.clamp(-1, 1).add(1).div(2)
@@ -141,6 +139,12 @@ class PoseTransferPipeline:
             begin = torch.lerp(begin, other.person.image, share)
         begin = begin.expand(len(generators), -1, -1, -1)
         yield from drawing(self.model, pose, condition, begin, sampling, generators, kept)
+
+    def _calling(self, callback, steps):
+        """The same steps, with a call after each."""
+        for step in steps:
+            callback(self, step.number, step.t, {"x_t": step.x_t, "x_0": step.x_0})
+            yield step
 
     @torch.no_grad()
     def condition(self, person, pose, precision):
