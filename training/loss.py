@@ -50,21 +50,21 @@ class TrainingLoss:
         weight = self._weight(t)
         total = (weight * mse).mean() + vb.mean()
         if self.flow_loss:
-            of_flows, of_parts = self._flow_losses(condition.flows, calibrated, batch)
+            of_flows, of_parts = self._flow_losses(self.flow_loss, condition.flows, calibrated, batch)
             total, parts = total + of_flows, parts | of_parts
         measured = {name: (value.detach(), 1) for name, value in {"loss": total, **parts}.items()}
         return Losses(total, measured | by_quarter(mse.detach(), t))
 
-    def _flow_losses(self, flows, calibrated, batch):
+    def _flow_losses(self, loss, flows, calibrated, batch):
         """The weighted sum of the flow losses, and the parts of it by name."""
         weights = self.weights
-        features = [self.flow_loss.features(batch[f"{side}_image"], batch[f"{side}_pose"]) for side in SIDES]
+        features = [loss.features(batch[f"{side}_image"], batch[f"{side}_pose"]) for side in SIDES]
         kinds = [("", 1, {stride: [flow] for stride, flow in flows.items()})]
         if calibrated and weights.calibrated_weight:
             kinds.append(("_calibrated", weights.calibrated_weight, calibrated))
         total, parts = 0, {}
         for ending, weight, given in kinds:
-            correctness, affine = self.flow_loss(given, *features)
+            correctness, affine = loss(given, *features)
             total = total + weight * (weights.correctness_weight * correctness + weights.affine_weight * affine)
             parts |= {f"correctness{ending}": correctness, f"affine{ending}": affine}
         return total, parts

@@ -137,7 +137,7 @@ class Averages:
     def __init__(self):
         self.sums = {}
 
-    def add(self, name, total, count=1):
+    def add(self, name, total, count: float | torch.Tensor = 1):
         """Take in `count` values whose sum is `total`; either may be a scalar tensor."""
         before = self.sums.get(name, (0, 0))
         self.sums[name] = (before[0] + total, before[1] + count)
