@@ -70,7 +70,7 @@ class Loader:
         self.incidents.append(incident)
 
 
-def _pinned(batch):
+def _pinned(batch) -> dict:
     """Its tensors in pinned memory; those that are there already are not copied."""
     return {name: value.pin_memory() if torch.is_tensor(value) else value for name, value in batch.items()}
 
