@@ -92,7 +92,7 @@ class Inception(_Pretrained):
                 _take_fid_blocks(self.network)
         tensors = self._read(self.network.state_dict(), f"Inception v3 of {CLASSES[kind]} classes")
         self.network.load_state_dict(tensors, assign=True)
-        self.network.fc = nn.Identity()
+        self.network.add_module("fc", nn.Identity())
         self._settle()
 
     def forward(self, images):
