@@ -69,14 +69,14 @@ def read_photo(path, name):
         raise InputError(f"{name}: not there yet; upload one")
     try:
         with Image.open(path, formats=FORMATS) as image:
-            pixels, size = image.width * image.height, image.size[::-1]
+            size = image.size[::-1]
     except FileNotFoundError as error:
         raise InputError(f"{name}: no longer kept here; upload it again") from error
     except Image.DecompressionBombError:
-        pixels = math.inf
+        size = math.inf, math.inf
     except DAMAGE as error:
         raise InputError(f"{name}: expected an image, got a file that is none") from error
-    if pixels > MOST_PIXELS:
+    if math.prod(size) > MOST_PIXELS:
         raise InputError(f"{name}: expected up to {MOST_PIXELS / 1e6:g} million pixels, got more")
     check_shape(size, name)
     try:

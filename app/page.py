@@ -23,17 +23,16 @@ WAITING = 16  # Drawings that may wait; who comes after that is told to come aga
 UPLOAD = "20mb"  # The largest file.
 KEPT = 3600  # Seconds before pictures that were shown are deleted.
 EXAMPLE = Path(__file__).parents[1] / "docs/gallery/person"  # A photo and its pose.
-SAVABLE = ["fullscreen", "download"]  # Of gradio's buttons on a picture; "share" would send it away.
+SAVABLE: list = ["fullscreen", "download"]  # Of gradio's buttons on a picture; "share" would send it away.
 POSE_FILES = [".json", ".txt", ".csv"]
 FIRST = "hands-on-hips"  # The target pose at first.
-THEME = gr.themes.Soft(  # System fonts: the page loads nothing from elsewhere.
-    font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-)
+# System fonts: the page loads nothing from elsewhere.
+THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 CSS = Path(__file__).with_name("assets") / "page.css"
-PRIVATE = {"api_visibility": "private"}  # No part of the API.
-QUIET = {**PRIVATE, "show_progress": "hidden"}  # Nothing moves over an editor while it waits.
-IN_TURN = {**QUIET, "concurrency_id": "source", "concurrency_limit": 1}  # A late answer would undo a later one.
-DRAWING = {"concurrency_id": "drawing", "concurrency_limit": 1}  # One at a time, of all that the networks do.
+PRIVATE: dict = {"api_visibility": "private"}  # No part of the API.
+QUIET: dict = {**PRIVATE, "show_progress": "hidden"}  # Nothing moves over an editor while it waits.
+IN_TURN: dict = {**QUIET, "concurrency_id": "source", "concurrency_limit": 1}  # A late answer would undo a later one.
+DRAWING: dict = {"concurrency_id": "drawing", "concurrency_limit": 1}  # One at a time, of all that the networks do.
 ABOUT = "# Pose transfer\nThe person of a photo, in the same clothes, in a pose. No photo at hand? *Example* gives one."
 
 
@@ -228,17 +227,18 @@ def told(answer):
     if inspect.isgeneratorfunction(answer):
 
         @functools.wraps(answer)
-        def handler(*inputs):
+        def generator(*inputs):
             with _sentences():
                 yield from answer(*inputs)
-    else:
 
-        @functools.wraps(answer)
-        def handler(*inputs):
-            with _sentences():
-                return answer(*inputs)
+        return generator
 
-    return handler
+    @functools.wraps(answer)
+    def function(*inputs):
+        with _sentences():
+            return answer(*inputs)
+
+    return function
 
 
 @contextlib.contextmanager

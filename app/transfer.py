@@ -134,16 +134,22 @@ def draw(pipeline, args, person, pose, other):
         check_explainable(pipeline, pose, args.flow_points)
     generators = [seeded(args.seed + i) for i in range(args.n)]
     steps = pipeline.steps(person, pose, pipeline.sampling, generators, other, kept)
-    with tqdm(total=pipeline.sampling.steps, unit="step", dynamic_ncols=True, disable=None) as bar:
-        for step in steps:
-            bar.total = step.count
-            bar.update()
-    for i, picture in enumerate(step.x_t):
+    drawn = last(_with_bar(steps, pipeline.sampling.steps)).x_t
+    for i, picture in enumerate(drawn):
         path = writable_picture(args.out[0])
         path = path.with_stem(f"{path.stem}_{args.seed + i}") if args.n > 1 else path
         write_picture(pipeline.shown(picture, pose.size, args.height), path)
     if args.show_flow:
-        write_picture(explain(pipeline, person, pose, step.x_t[:1], args.flow_points), writable_picture(args.show_flow))
+        write_picture(explain(pipeline, person, pose, drawn[:1], args.flow_points), writable_picture(args.show_flow))
+
+
+def _with_bar(steps, total):
+    """The same steps, counted by a progress bar."""
+    with tqdm(total=total, unit="step", dynamic_ncols=True, disable=None) as bar:
+        for step in steps:
+            bar.total = step.count
+            bar.update()
+            yield step
 
 
 def animate(pipeline, args, person, poses, other):
