@@ -43,7 +43,8 @@ def main(arguments=None):
     use_machine()
     if not state.is_main_process:
         logging.disable(logging.WARNING)  # The main process says it for all.
-    model = PoseTransferModel.from_pretrained(checkpoint).to(state.device, memory_format=torch.channels_last)
+    model = PoseTransferModel.from_pretrained(checkpoint)
+    model.to(state.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (as torch documents it)
     if args.compile:
         compile_for_sampling(model)
     resize = model.experiment.data.resize

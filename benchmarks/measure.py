@@ -201,9 +201,10 @@ def _cell(value):
 def _processor():
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        return re.search(r"^model name\s*:\s*(.+)$", text, re.M)[1]
-    except (OSError, TypeError):
-        return platform.processor() or platform.machine()
+    except OSError:
+        text = ""
+    name = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
+    return name[1] if name else platform.processor() or platform.machine()
 
 
 def _synchronize():
