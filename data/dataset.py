@@ -97,7 +97,8 @@ class PairDataset(Dataset):
         tried = self.pairs[:: -(-len(self) // TRIED)]
         for pair in tried:
             try:
-                return self.store.read(lmdb_key(pair.target))
+                self.store.read(lmdb_key(pair.target))
+                return
             except DamagedImage:
                 if pair is tried[-1]:
                     raise
