@@ -14,7 +14,6 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from tqdm import tqdm
 
 from config.flags import Parser, whole
 from config.sampling_flags import add_sampling_flags, sampling_settings
@@ -31,6 +30,7 @@ from models.pretrained import fetch, read_config, weights_file
 from system.errors import InputError, command
 from system.files import sha256_of, write_whole
 from system.machine import use_machine
+from system.progress import progress_bar
 
 
 @command
@@ -61,7 +61,7 @@ def main(arguments=None):
         print(f"{checkpoint}: {how}")
         print(f"{out}: {len(results)} pictures", flush=True)
     loader = Loader(pairs, args.workers, batches, setting="--workers")
-    progress = tqdm(loader, unit="batch", dynamic_ncols=True, disable=None if state.is_main_process else True)
+    progress = progress_bar(loader, unit="batch", shown=state.is_main_process)
     began = time.monotonic()
     for batch in progress:
         images, _ = draw_pairs(model, to_device(batch, state.device), sampling, args.seed)

@@ -22,8 +22,8 @@ from app.values import number, points, pose_file, pose_in, whole, without_folder
 from data.pose_edit import check_pose, frames_between
 from data.pose_gallery import gallery_pose
 from diffusion.explanation import explain
-from diffusion.pipeline import seeded
 from system.errors import InputError
+from system.seeds import seeded
 
 SAME = gr.skip()  # What the page shows there stays.
 PREVIEW = 320  # Height of the picture that shows how far it is, in pixels.

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
+
+from system.progress import progress_bar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -45,7 +46,7 @@ def main():
         return draw_pairs(model, batch, sampling, seed=0)[0]
 
     work = [(sampler, steps) for sampler in SAMPLERS for steps in args.calls]
-    with tqdm(total=1 + 1 + len(work), unit="run", disable=None) as progress:
+    with progress_bar(total=1 + 1 + len(work), unit="run") as progress:
         converged = draw(CONVERGED.sampler, CONVERGED.steps)
         progress.update()
         distances = {}

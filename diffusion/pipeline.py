@@ -21,6 +21,7 @@ from flow_ops import bilinear_warp, resize_flow
 from models.condition import Mixture
 from models.pose_transfer import PoseTransferModel
 from system.errors import InputError
+from system.seeds import seeded
 
 
 class Person(NamedTuple):
@@ -221,11 +222,4 @@ def generators_of(generator, count):
     if generator is not None and count == 1:
         return [generator]
     seeds = torch.randint(2**62, (count,), generator=generator or seeded())
-    return [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
-
-
-def seeded(seed=None):
-    """A new generator on the CPU, seeded with a number, or from the machine's entropy."""
-    generator = torch.Generator()
-    generator.seed() if seed is None else generator.manual_seed(seed)
-    return generator
+    return [seeded(seed) for seed in seeds.tolist()]

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
 from config.checks import validate_sampling
 from config.flags import Parser, whole
@@ -28,6 +27,7 @@ from evaluation.wording import counted, sides
 from models.pose_transfer import PoseTransferModel
 from system.errors import InputError, command
 from system.files import writable_folder, write_whole
+from system.progress import progress_bar
 
 BATCH = 8
 FEWEST_PIXELS = 3  # Visible ones, of a pair that counts: an affine flow through fewer is any.
@@ -111,7 +111,7 @@ def measure(model, root, sampling, seed, limit=None):
     pairs = TestPairs(root, model.config.image_size, targets=False)
     chosen = range(len(pairs))[:limit]
     errors, people, left_out = {"zero": [], "best affine": []}, [], 0
-    with tqdm(total=len(chosen), desc="flow", unit="pair", leave=False, disable=None) as bar:
+    with progress_bar(what="flow", unit="pair", total=len(chosen), leave=False) as bar:
         for start in range(0, len(chosen), BATCH):
             batch_of = chosen[start : start + BATCH]
             items = [pairs[i] for i in batch_of]

@@ -201,11 +201,11 @@ class SyncedBatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _track(self, mean, variance, count):
-        running_mean, running_var, batches = self.buffers()
+        tracked = dict(self.named_buffers())
         assert self.momentum is not None
-        batches += 1
-        running_mean.lerp_(mean, self.momentum)
-        running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
+        tracked["num_batches_tracked"] += 1
+        tracked["running_mean"].lerp_(mean, self.momentum)
+        tracked["running_var"].lerp_(variance * count / max(count - 1, 1), self.momentum)
 
 
 class MeanOverProcesses(torch.autograd.Function):

@@ -6,10 +6,10 @@ import torch
 
 from data.loader import both_directions
 from diffusion.gaussian import STEPS, GaussianDiffusion
-from diffusion.samplers import derived_seed
 from models.flow_losses import FlowLoss, PixelFeatures
 from models.vgg import TAPS, VGG19Features
 from system.errors import InputError
+from system.seeds import derived_seed
 
 INITIAL_WEIGHTS, SAMPLE_NOISE, DROPOUT = range(3)  # What a derived seed of training is for.
 SIDES = ("source", "target")

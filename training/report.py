@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from system.files import write_whole
+from system.progress import progress_bar
 
 ROOM = 1 << 20  # Bytes that must be free for TensorBoard's file to be written to.
 METRICS_FILE, TENSORBOARD_FOLDER = "metrics.jsonl", "tensorboard"
@@ -40,7 +40,7 @@ class Reporter:
         self.tensorboard, self.writer = Path(run) / TENSORBOARD_FOLDER, None
         self._to_tensorboard(first_step + 1, lambda _: None)
         self.last_step = last_step
-        self.bar = tqdm(initial=first_step, total=last_step, unit="step", dynamic_ncols=True, disable=None)
+        self.bar = progress_bar(initial=first_step, total=last_step, unit="step")
 
     def say(self, text):
         """One line on the terminal, above the bar."""

@@ -15,12 +15,12 @@ from data.levels import to_device
 from data.loader import training_loader
 from diffusion.drawing import Preview
 from diffusion.precision import compile_for_training
-from diffusion.samplers import derived_seed
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import CONFIG_FILE
 from models.run_folder import set_aside, survey
 from system.errors import STOPPED, InputError
 from system.files import lock, write_whole
+from system.seeds import derived_seed
 from training.batch_plan import plan_batches
 from training.checkpoint_writer import CheckpointWriter
 from training.checkpoints import Progress, load_checkpoint

@@ -11,8 +11,9 @@ from data.images import to_tensor
 from data.keypoint_values import Keypoints
 from data.resize import fit
 from diffusion.explanation import View, explain, places_to_mark, sampled
-from diffusion.pipeline import Other, PoseTransferPipeline, generators_of, seeded
+from diffusion.pipeline import Other, PoseTransferPipeline, generators_of
 from system.errors import InputError
+from system.seeds import seeded
 from tests.models.test_pose_transfer import shaken
 from tests.tiny import tiny_model_config
 
