@@ -18,7 +18,7 @@ from accelerate import PartialState
 from config.flags import Parser, whole
 from config.sampling_flags import add_sampling_flags, sampling_settings
 from data.dataset import TestPairs
-from data.images import to_image
+from data.images import to_image, write_png
 from data.levels import to_device
 from data.loader import Loader
 from data.pairs import result_name
@@ -28,7 +28,7 @@ from evaluation.results import SETTINGS_FILE
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import fetch, read_config, weights_file
 from system.errors import InputError, command
-from system.files import sha256_of, write_whole
+from system.files import sha256_of, write_text
 from system.machine import use_machine
 from system.progress import progress_bar
 
@@ -115,7 +115,7 @@ def claim_folder(path, settings, state, replace):
         for picture in Path(path).glob("*_vis.png") if others else ():
             picture.unlink()
         text = json.dumps(settings, indent=2) + "\n"
-        write_whole(note, lambda file: file.write(text.encode()))
+        write_text(note, text)
     state.wait_for_everyone()
     return Path(path)
 
@@ -134,7 +134,7 @@ def changed_settings(note, settings):
 def write_picture(picture, path):
     """Write a PNG; one that is there already stays."""
     if not path.is_file():
-        write_whole(path, lambda file: picture.save(file, format="PNG"))
+        write_png(path, picture)
 
 
 if __name__ == "__main__":

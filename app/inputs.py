@@ -13,6 +13,10 @@ from data.pose_edit import check_pose, check_shape, frames_between, placed
 from diffusion.pipeline import Other, PoseTransferPipeline
 from system.errors import InputError
 
+LARGEST_SEED = 2**32 - 1
+MOST_PIXELS = 40_000_000  # Of an uploaded photo.
+PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
 
 def add_checkpoint_flag(parser):
     """Add --checkpoint."""
@@ -108,8 +112,3 @@ def writable_picture(path):
     if Path(path).suffix.lower() not in PICTURE_FORMATS:
         raise InputError(f"{path}: expected a name that ends in {', '.join(PICTURE_FORMATS)}")
     return Path(path)
-
-
-LARGEST_SEED = 2**32 - 1
-MOST_PIXELS = 40_000_000  # Of an uploaded photo.
-PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.flags import Parser, whole
 from system.errors import InputError, command
-from system.files import write_whole
+from system.files import write_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 VARIANTS = {
@@ -61,7 +61,7 @@ def main():
     figures = {job: score(out, threads, people, *job) for job in progress_bar(jobs, "scoring", unit="model")}
     record = [{"variant": variant, "seed": seed, **figures[variant, seed]} for variant, seed in jobs]
     text = json.dumps({"steps": args.steps, "runs": record}, indent=2) + "\n"
-    write_whole(out / "ablation.json", lambda file: file.write(text.encode()))
+    write_text(out / "ablation.json", text)
     print(table(figures, args.variants, args.seeds))
 
 

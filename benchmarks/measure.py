@@ -23,9 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from config.checks import PRECISIONS
 from config.flags import size, whole
-from system.files import write_whole
-from system.machine import usable_cores
-from training.report import peak_memory
+from system.files import write_text
+from system.machine import peak_memory, usable_cores
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -179,7 +178,7 @@ def report(benchmark, table, keep, notes=()):
         path = RESULTS / f"{here['name']}.json"
         kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         kept[benchmark] = {"date": date, "command": command, "machine": here, "table": table, "notes": list(notes)}
-        write_whole(path, lambda file: file.write(f"{json.dumps(kept, indent=1)}\n".encode()))
+        write_text(path, f"{json.dumps(kept, indent=1)}\n")
         print(f"\n{path}: kept as {benchmark}")
 
 

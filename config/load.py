@@ -30,7 +30,7 @@ def load_config(path, overrides=()):
     Raises InputError for a file that cannot be read, an unknown key, a value of the wrong type, or one that
     `config.checks.validate` refuses.
     """
-    config = _merge_tree(OmegaConf.structured(Config), _as_now(_read_file(path)), path)
+    config = _merge_tree(OmegaConf.structured(Config), _read_file(path), path)
     for word in overrides:
         _override(config, word)
     return _finish(config, path)
@@ -90,15 +90,6 @@ def _parse(text, name):
         return {}
     if not isinstance(tree, dict):
         raise InputError(f"{name}: expected sections such as 'training:' at the top, found {_describe(tree)}")
-    return tree
-
-
-def _as_now(tree):
-    """A file's mapping, with what older files say otherwise as it is said now."""
-    training = tree.get("training")
-    checkpointing = training.get("gradient_checkpointing") if isinstance(training, dict) else None
-    if isinstance(checkpointing, bool):
-        training["gradient_checkpointing"] = "blocks" if checkpointing else "none"
     return tree
 
 

@@ -9,7 +9,7 @@ import lmdb
 
 from data.store import LEFT_OUT, LENGTH_KEY, RESIZE_KEY, folder_name, resize_in, shared_environment
 from system.errors import InputError
-from system.files import lock, write_whole
+from system.files import lock, write_text
 
 EMPTY = 8192  # Bytes of an LMDB without entries; a smaller file was cut off as it was made.
 
@@ -87,7 +87,7 @@ class StoreWriter:
     def _note(self, left_out):
         note = (self.path if self._data.exists() else self.partial) / LEFT_OUT
         if left_out:
-            write_whole(note, lambda file: file.write("".join(f"{key}\n" for key in left_out).encode()))
+            write_text(note, "".join(f"{key}\n" for key in left_out))
         else:
             note.unlink(missing_ok=True)
 

@@ -32,7 +32,7 @@ from data.figure.poses import pose
 from data.figure.scene import scene
 from data.pose import TORSO
 from system.errors import InputError, command
-from system.files import write_whole
+from system.files import write_text, write_whole
 from system.progress import progress_bar
 
 VIEWS = (  # Number and view of an image's name, in the order in which poses are drawn.
@@ -150,7 +150,7 @@ def _annotation(points, size):
 
 
 def _write_text(path, text):
-    write_whole(path, lambda file: file.write(text.encode()))
+    write_text(path, text)
 
 
 def _write_pairs(root, identities, poses, seed, present):

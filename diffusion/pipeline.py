@@ -23,6 +23,8 @@ from models.pose_transfer import PoseTransferModel
 from system.errors import InputError
 from system.seeds import seeded
 
+OUTPUTS = ("pil", "np", "pt")
+
 
 class Person(NamedTuple):
     """A photo and its pose as the networks see them, and what is computed of them once for all target poses."""
@@ -150,10 +152,8 @@ class PoseTransferPipeline:
     @torch.no_grad()
     def condition(self, person, pose, precision):
         """The Condition for a person and pose maps (B, 20, H, W)."""
-        rows = [0] * len(pose)
-        features = {stride: tuple(map_[rows] for map_ in maps) for stride, maps in person.features.items()}
         with computing_in(precision, self.device):
-            return self.model.encode(person.image[rows], person.pose[rows], pose, features=features)
+            return self.model.encode(person.image, person.pose, pose, [0] * len(pose), person.features)
 
     def keep(self, picture, mask):
         """The Kept of a picture and a mask of its size, which is white where the picture is drawn anew.
@@ -206,9 +206,6 @@ class PoseTransferPipeline:
             return other.mask * other.share
         finest = theirs.flows[min(theirs.flows)][:1]
         return bilinear_warp(other.mask, resize_flow(finest.float(), self.size)) * other.share
-
-
-OUTPUTS = ("pil", "np", "pt")
 
 
 def generators_of(generator, count):

@@ -40,7 +40,7 @@ class TrainingLoss:
     def __call__(self, model, batch):
         """The Losses of a batch of PairDataset's items from `to_device`, on the model's device."""
         batch = both_directions(batch)
-        t, noise, keep = self.draw_noise(batch["position"], batch["target_image"].shape[1:])
+        t, noise, keep = self.draw_noise(batch["position"], batch["direction"], batch["target_image"].shape[1:])
         x_0 = batch["target_image"]
         x_t = self.diffusion.q_sample(x_0, t, noise)
         given = batch["source_image"], batch["source_pose"], batch["target_pose"], keep
@@ -73,12 +73,11 @@ class TrainingLoss:
         weights = self.weights
         return self.diffusion.min_snr_weight(t, weights.min_snr, weights.least_weight) if weights.min_snr else 1
 
-    def draw_noise(self, positions, shape):
-        """t (2N,), noise (2N, 3, H, W) and keep (2N,) for samples at the given places in the data."""
-        half = len(positions) // 2
+    def draw_noise(self, positions, directions, shape):
+        """t (2N,), noise (2N, 3, H, W) and keep (2N,) for samples at places in the data, in directions 0 and 1."""
         t, noise, keep = [], [], []
-        for i, position in enumerate(positions.tolist()):
-            seed = derived_seed(self.seed, SAMPLE_NOISE, position, int(i >= half))
+        for position, direction in zip(positions.tolist(), directions.tolist(), strict=True):
+            seed = derived_seed(self.seed, SAMPLE_NOISE, position, direction)
             generator = torch.Generator(self.device).manual_seed(seed)
             t.append(torch.randint(STEPS, (), generator=generator, device=self.device))
             noise.append(torch.randn(shape, generator=generator, device=self.device))

@@ -5,7 +5,6 @@ import errno
 import json
 import logging
 import os
-import resource
 import shutil
 import sys
 import time
@@ -147,11 +146,3 @@ class Averages:
         numbers = processes.total([number for pair in self.sums.values() for number in pair])
         names, self.sums = list(self.sums), {}
         return {name: total / n for name, total, n in zip(names, numbers[::2], numbers[1::2], strict=True) if n}
-
-
-def peak_memory():
-    """GiB at most in use so far: of the GPU where there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**30
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**30 if sys.platform == "darwin" else peak / 2**20

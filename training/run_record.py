@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from system.errors import InputError
-from system.files import write_whole
+from system.files import write_text
 from system.software import commit, versions
 
 RUN_FILE = "run.json"
@@ -53,7 +53,7 @@ class RunRecord:
 
     def _write(self):
         text = json.dumps({"sessions": self.sessions}, indent=2)
-        write_whole(self.path, lambda file: file.write(f"{text}\n".encode()))
+        write_text(self.path, f"{text}\n")
 
 
 def read_sessions(run):

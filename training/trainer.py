@@ -13,13 +13,13 @@ import torch
 from config.load import to_yaml
 from data.levels import to_device
 from data.loader import training_loader
-from diffusion.drawing import Preview
 from diffusion.precision import compile_for_training
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import CONFIG_FILE
 from models.run_folder import set_aside, survey
 from system.errors import STOPPED, InputError
-from system.files import lock, write_whole
+from system.files import lock, write_text
+from system.machine import peak_memory
 from system.seeds import derived_seed
 from training.batch_plan import plan_batches
 from training.checkpoint_writer import CheckpointWriter
@@ -29,8 +29,9 @@ from training.faults import Faults
 from training.health import StopSignals, Watchdog
 from training.learning_rate import describe_rate, learning_rate
 from training.loss import DROPOUT, INITIAL_WEIGHTS, TrainingLoss
+from training.preview import Preview
 from training.processes import Processes
-from training.report import Averages, Reporter, Silence, peak_memory
+from training.report import Averages, Reporter, Silence
 from training.run_record import RunRecord
 
 LOCK_FILE = ".lock"
@@ -228,7 +229,7 @@ class Trainer:
         if not self.processes.is_main:
             return Silence()
         settings, text = self.config.training, to_yaml(self.config)
-        write_whole(self.run_folder / CONFIG_FILE, lambda file: file.write(text.encode()))
+        write_text(self.run_folder / CONFIG_FILE, text)
         reporter = Reporter(self.run_folder, self.progress.step, settings.steps)
         if not self.progress.step:
             reporter.say(text)

@@ -66,12 +66,6 @@ def test_ranks_share_the_global_batch_without_overlap(settings):
     assert ranks[1][0] == [51, 52, 53]
 
 
-def test_loader_without_a_last_step_is_endless(settings):
-    loader = training_loader(settings, SIZE, 0, 3)
-    seen = [batch["position"][0].item() for batch in itertools.islice(loader, 30)]
-    assert seen == list(range(0, 90, 3))  # Nearly four epochs.
-
-
 def test_loader_may_be_iterated_while_the_process_reads_too(settings):
     settings = dataclasses.replace(settings, workers=2)
     loader = training_loader(settings, SIZE, 0, 3, steps=6)

@@ -108,16 +108,16 @@ def test_accumulated_batches_give_the_gradient_of_their_mean(experiment, tmp_pat
 
 def test_noise_follows_from_the_seed_and_the_place_in_the_data_not_from_the_batch(experiment):
     trainer = Trainer(experiment)
-    t, noise, _ = trainer.loss.draw_noise(torch.tensor([5, 9, 5, 9]), (3, 8, 8))
+    t, noise, _ = trainer.loss.draw_noise(torch.tensor([5, 9, 5, 9]), torch.tensor([0, 0, 1, 1]), (3, 8, 8))
     for i, positions in enumerate(([5, 5], [9, 9])):
-        t_alone, noise_alone, _ = trainer.loss.draw_noise(torch.tensor(positions), (3, 8, 8))
+        t_alone, noise_alone, _ = trainer.loss.draw_noise(torch.tensor(positions), torch.tensor([0, 1]), (3, 8, 8))
         assert torch.equal(t_alone, t[[i, i + 2]])
         assert torch.equal(noise_alone, noise[[i, i + 2]])
     assert not torch.equal(noise[0], noise[2])
 
 
 def test_times_are_uniform_and_a_tenth_of_the_conditions_is_dropped(experiment):
-    t, _, keep = Trainer(experiment).loss.draw_noise(torch.arange(4000).repeat(2), (3, 1, 1))
+    t, _, keep = Trainer(experiment).loss.draw_noise(torch.arange(8000) // 2, torch.arange(8000) % 2, (3, 1, 1))
     assert t.min() >= 0
     assert t.max() < STEPS
     assert t.float().mean().item() == pytest.approx(STEPS / 2, rel=0.03)
