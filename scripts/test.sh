@@ -16,6 +16,6 @@ then
 fi
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check --quiet .
-"$PYTHON" -m basedpyright --pythonpath "$PYTHON"
+"$PYTHON" -m basedpyright --project . --pythonpath "$PYTHON"
 "$PYTHON" -m flow_ops.build --report
 "$PYTHON" -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
