@@ -1,9 +1,8 @@
 """The model as a program uses it: a photo, its pose and another pose in, pictures out."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from diffusers.utils import BaseOutput
 
@@ -55,7 +54,7 @@ class Flows(NamedTuple):
 class PoseTransferOutput(BaseOutput):
     """`images`: what `output_type` says, one for each generator."""
 
-    images: list | np.ndarray | torch.Tensor
+    images: Any  # A list of pictures, an array or a tensor.
 
 
 class PoseTransferPipeline:

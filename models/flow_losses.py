@@ -16,9 +16,9 @@ class FlowLoss(nn.Module):
 
     def __init__(
         self,
-        extractor,      # Image -> list of feature maps, one per stride, finest first.
-        kernels,        # Window of the affine regularisation by stride, finest first.
-        limb_weight=0,  # Of the closeness to each limb, as features beside those of the image; these have 1.
+        extractor,        # Image -> list of feature maps, one per stride, finest first.
+        kernels,          # Window of the affine regularisation by stride, finest first.
+        limb_weight=0.0,  # Of the closeness to each limb, as features beside those of the image; these have 1.
     ):  # fmt: skip
         super().__init__()
         self.extractor, self.kernels, self.limb_weight = extractor, kernels, limb_weight

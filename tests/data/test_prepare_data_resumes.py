@@ -1,5 +1,4 @@
 import multiprocessing
-import os
 import random
 import signal
 import subprocess
@@ -91,7 +90,7 @@ def run_and_kill(root, out, seconds):
     run.join(seconds)
     workers = children(run.pid)
     if run.is_alive():
-        os.kill(run.pid, signal.SIGKILL)
+        run.kill()
     run.join()
     end = time.monotonic() + 5
     while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in workers):

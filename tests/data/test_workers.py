@@ -22,7 +22,7 @@ PAIRS = [[first, first + 1] for first in range(0, 40, 2)]
 class Numbers(torch.utils.data.Dataset):
     """An item holds its index and the process that loaded it; at `last`, `end` is called first, `times` over."""
 
-    def __init__(self, last=None, end=None, times=None):
+    def __init__(self, last=None, end=lambda: None, times=None):
         self.last, self.end = last, end
         self.left = multiprocessing.Value("i", 1000 if times is None else times)
 
@@ -44,7 +44,7 @@ def die_of(number):
 
 def workers():
     """Process ids of this process's workers."""
-    return [process.pid for process in multiprocessing.active_children()]
+    return [process.pid for process in multiprocessing.active_children() if process.pid]
 
 
 def positions(batches):

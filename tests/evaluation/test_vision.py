@@ -46,15 +46,12 @@ assert ("torchvision", "DEF") not in kinds
 
 
 @pytest.fixture
-def tf32_on():
+def tf32_on(monkeypatch):
     """TF32 as some other part of a program may have set it."""
     modules = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [module.allow_tf32 for module in modules]
     for module in modules:
-        module.allow_tf32 = True
-    yield modules
-    for module, value in zip(modules, before, strict=True):
-        module.allow_tf32 = value
+        monkeypatch.setattr(module, "allow_tf32", True)
+    return modules
 
 
 def test_inference_computes_in_float32_and_leaves_the_settings_as_they_were(tf32_on):

@@ -42,6 +42,7 @@ class Run:
     def _start(self, config):
         self._process = _context.Process(target=_train, args=(config, self.log))
         self._process.start()
+        assert self._process.pid is not None
         self.pid = self._process.pid
 
     def alive(self):

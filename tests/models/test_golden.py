@@ -24,7 +24,7 @@ def model(shared, shared_tools, tmp_path_factory):  # noqa: ARG001
 
 @pytest.fixture(scope="module")
 def inputs(shared_tools):  # noqa: ARG001
-    from golden_inputs import forward_inputs
+    from golden_inputs import forward_inputs  # pyright: ignore[reportMissingImports] (of shared_tools)
 
     names = ("x_t", "t", "source_image", "source_pose", "target_pose")
     return dict(zip(names, forward_inputs(), strict=True))
