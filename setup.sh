@@ -144,7 +144,7 @@ for option in "$@"; do
     case "$option" in
         --dev) dev=yes pose=yes ;;
         --pose) pose=yes ;;
-        *) fail "$option: the options are --pose and --dev" ;;
+        *) echo "error: $option: expected --pose or --dev" >&2; exit 2 ;;
     esac
 done
 

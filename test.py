@@ -28,7 +28,7 @@ from evaluation.results import SETTINGS_FILE
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import fetch, read_config, weights_file
 from system.errors import InputError, command
-from system.files import sha256_of, write_text
+from system.files import sha256_of, writable_folder, write_text
 from system.machine import use_machine
 from system.progress import progress_bar
 
@@ -103,12 +103,12 @@ def settings_of(checkpoint, sampling, seed, data, resize):
 def claim_folder(path, settings, state, replace):
     """The folder `path`, with the settings noted in it.
 
-    Pictures there that were drawn by others are removed with `replace`. Raises InputError for them without it.
+    Pictures there that were drawn by others are removed with `replace`. Raises InputError for them without it, and
+    for a folder that cannot be written.
     """
     note = Path(path) / SETTINGS_FILE
-    if Path(path).exists() and not Path(path).is_dir():
-        raise InputError(f"{path}: expected a folder for the pictures, got a file")
     if state.is_main_process:
+        writable_folder(path)
         others = changed_settings(note, settings)
         if others and not replace:
             raise InputError(f"{path}: holds pictures of other settings ({', '.join(others)}); name another --out.")

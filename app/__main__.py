@@ -28,7 +28,6 @@ def main(arguments=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # Ends the block below, too.
     with folder_of_its_own():
         page = build(pipeline, args.checkpoint)
-        print(f"http://{args.host}:{args.port}: the page, until Ctrl-C", flush=True)
         serve(page, args.host, args.port)
 
 

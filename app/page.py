@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import tempfile
 from pathlib import Path
 
@@ -74,13 +75,18 @@ def folder_of_its_own():
 def serve(page, host, port, wait=True):
     """Answer on an address, until Ctrl-C or without waiting for it. Raises InputError where that cannot be had."""
     try:
+        with socket.create_server((host, port)):
+            pass  # What launches the page says more of it than one sentence.
         page.launch(
-            server_name=host, server_port=port, prevent_thread_lock=not wait, max_file_size=UPLOAD, theme=THEME,
+            server_name=host, server_port=port, prevent_thread_lock=True, max_file_size=UPLOAD, theme=THEME,
             css_paths=CSS, allowed_paths=[str(EXAMPLE.parent)], footer_links=[], quiet=True, share=False,
             ssr_mode=False, mcp_server=False,
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"--port {port}: in use, or not to be had on {host}") from error
+    if wait:
+        print(f"http://{host}:{port}: the page, until Ctrl-C", flush=True)
+        page.block_thread()
 
 
 def _source(work):

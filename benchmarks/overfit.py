@@ -38,7 +38,7 @@ def main():
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings to change")
     args = parser.parse_args()
     out = Path(args.out).resolve()
-    root = training_pairs_as_test_pairs(Path(args.data).resolve(), out / "root")
+    root = training_pairs_as_test_pairs(Path(args.data), out / "root")
     paths = (f"data.root={root}", f"data.lmdb={out / 'lmdb'}", f"training.output={out / 'run'}")
     drawing = ("--checkpoint", out / "run", "--data", root)
 
@@ -52,11 +52,11 @@ def main():
 
 def training_pairs_as_test_pairs(data, root):
     """`root`, with the photos of `data`, and with all of its training pairs as test pairs."""
+    pairs = read_pairs(data, "train")
     root.mkdir(parents=True, exist_ok=True)
     for name in ("img", "pose"):
         (root / name).unlink(missing_ok=True)
-        (root / name).symlink_to(data / name)
-    pairs = read_pairs(data, "train")
+        (root / name).symlink_to((data / name).resolve())
     (root / "train_pairs.txt").write_text("".join(f"{','.join((p.target, *p.sources))}\n" for p in pairs))
     (root / "test_pairs.txt").write_text("".join(f"{p.target},{source}\n" for p in pairs for source in p.sources))
     return root

@@ -52,7 +52,7 @@ def main():
     parser.add_argument("--out", required=True, help="folder to write")
     args = parser.parse_args()
     out = Path(args.out).resolve()
-    root, pairs = with_every_photo_as_target(Path(args.data).resolve(), out / "root")
+    root, pairs = with_every_photo_as_target(Path(args.data), out / "root")
     for alteration, alter in ALTERATIONS.items():
         for target, source in pairs:
             picture = alter(squeeze(read_rgb(root / target), SIZE))
@@ -65,15 +65,15 @@ def main():
 
 def with_every_photo_as_target(data, root):
     """A root with the photos of `data`, in which each photo of its pair files is a target once, and the pairs."""
-    root.mkdir(parents=True, exist_ok=True)
-    for name in ("img", "pose"):
-        (root / name).unlink(missing_ok=True)
-        (root / name).symlink_to(data / name)
     partners = {}
-    for line in (line for split in ("train", "test") for line in read_pairs(data, split)):
+    for line in [line for split in ("train", "test") for line in read_pairs(data, split)]:
         for target, source in ((line.target, line.sources[0]), *((source, line.target) for source in line.sources)):
             partners.setdefault(target, source)
     pairs = list(partners.items())
+    root.mkdir(parents=True, exist_ok=True)
+    for name in ("img", "pose"):
+        (root / name).unlink(missing_ok=True)
+        (root / name).symlink_to((data / name).resolve())
     (root / "test_pairs.txt").write_text("".join(f"{target},{source}\n" for target, source in pairs))
     return root, pairs
 

@@ -20,11 +20,13 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.flags import Parser
+from config.load import load_config
 from data import prepare_data, synthetic
 from system.errors import STOPPED, command
 from training.report import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / "config" / "deepfashion_256.yaml"
 SAVED_STEP = 4  # After it, the run saves.
 SETTINGS = {
     "data.workers": 1,
@@ -43,11 +45,12 @@ def main():
     parser.add_argument("--out", required=True, help="a folder; people/, lmdb/ and run/ in it are made anew")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings to change")
     args = parser.parse_args()
-    out = Path(args.out)
+    load_config(CONFIG, args.overrides)
+    out = Path(args.out).resolve()
     make_data(out)
     folders = {"data.root": out / "people", "data.lmdb": out / "lmdb", "training.output": out / "run"}
     words = [f"{key}={value}" for key, value in {**SETTINGS, **folders}.items()] + args.overrides
-    train = [sys.executable, "train.py", "config/deepfashion_256.yaml", *words]
+    train = [sys.executable, "train.py", CONFIG, *words]
     with open(out / "train.log", "w", encoding="utf-8") as log:
         process = subprocess.Popen(train, cwd=ROOT, stdout=log, stderr=log)
     memory = watch(process, out / "run")

@@ -19,10 +19,17 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Raise InputError for argparse's message, so that it begins with the flag."""
-        message = re.sub(r"^argument (?:.*/)?([^:/]+):", r"\1:", message)
-        message = re.sub(r"^the following arguments are required: (.*)", r"\1: required, and not given", message)
-        message = re.sub(r"^unrecognized arguments: (.*)", r"\1: not known; --help lists the flags", message)
-        raise InputError(message)
+        raise InputError(sentence(message))
+
+
+def sentence(message):
+    """What argparse says, beginning with the flag at fault."""
+    message = re.sub(r"^argument (?:.*/)?([^:/]+):", r"\1:", message)
+    message = re.sub(r"^the following arguments are required: (.*)", r"\1: required, and not given", message)
+    message = re.sub(r"^one of the arguments (\S+) (.*) is required", r"\1: required, and not given; or \2", message)
+    message = re.sub(r"^unrecognized arguments: (.*)", r"\1: not known; --help lists the flags", message)
+    choices = re.fullmatch(r"(.*): invalid choice: (.*) \(choose from (.*)\)", message)
+    return f"{choices[1]}: expected one of {choices[3]}, got {choices[2]}" if choices else message
 
 
 def whole(flag, least, most=None):

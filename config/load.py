@@ -72,9 +72,11 @@ def _read_file(path):
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"{path}: no such configuration file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a configuration file: {error}") from None
+        raise InputError(f"{path}: expected a configuration file, got no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: expected a configuration file, got: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected a configuration file, which is text") from None
     return _parse(text, path)
 
 
@@ -119,7 +121,7 @@ def _parse_value(text, key):
     try:
         return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, ValueError):
-        raise InputError(f"{key}: {text!r}, given on the command line, is not a YAML value") from None
+        raise InputError(f"{key}: expected a YAML value, got {text!r}") from None
 
 
 def _type_at(config, key):
@@ -199,5 +201,5 @@ def _finish(config, name):
 
 
 def _as_input_error(error, name):
-    message = str(error).splitlines()[0]
-    return InputError(f"{error.full_key}: {message} (in {name})" if error.full_key else f"{name}: {message}")
+    reason = str(error).splitlines()[0]
+    return InputError(f"{error.full_key or name}: expected a value, or a reference to one ({reason})")

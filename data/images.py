@@ -5,7 +5,7 @@ import io
 import struct
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from system.errors import InputError
 from system.files import write_whole
@@ -32,13 +32,17 @@ def read_rgb(path):
     except FileNotFoundError as error:
         raise InputError(f"{path}: expected an image, got no such file") from error
     except DAMAGE as error:
-        raise InputError(f"{path}: expected a whole image, got one that cannot be read ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: expected a whole image, got one that cannot be read ({reason})") from error
 
 
 def decode_png(value):
     """The image in a PNG file's bytes as RGB. Raises one of DAMAGE where a bit differs from what was written."""
     # The checksums: decoding alone lets some bit flips through.
-    Image.open(io.BytesIO(value), formats=("PNG",)).verify()
+    try:
+        Image.open(io.BytesIO(value), formats=("PNG",)).verify()
+    except UnidentifiedImageError as error:  # Which names an object of ours.
+        raise ValueError("this is none") from error
     return Image.open(io.BytesIO(value), formats=("PNG",)).convert("RGB")
 
 

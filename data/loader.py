@@ -5,16 +5,14 @@ import logging
 
 import torch
 
-from data.dataset import PairDataset
 from data.workers import Workers, load_batch
 
 logger = logging.getLogger(__name__)
 
 
 def training_loader(
-    data,
-    size,
-    seed,
+    dataset,
+    workers,
     batch_size,
     steps,
     first_position=0,  # Pairs that came before, those of all ranks together.
@@ -22,16 +20,15 @@ def training_loader(
     world_size=1,
     accumulation=1,
 ):
-    """Batches of PairDataset's items, `steps` times `accumulation` of them.
+    """Batches of a PairDataset's items, `steps` times `accumulation` of them.
 
-    `data` is a config.schema.DataConfig, `size` (H, W), `batch_size` the pairs per process and batch. Batch number b of
-    a rank holds the positions first_position + (b * world_size + rank) * batch_size + 0, 1, .. So a run may go on from
-    the same place in the data with other numbers of processes, pairs per batch and batches per step. Each process
-    makes its own share: the loader must not be sharded again. Raises InputError where the data are unfit, here or while
-    it is iterated over.
+    `batch_size` is the pairs per process and batch. Batch number b of a rank holds the positions
+    first_position + (b * world_size + rank) * batch_size + 0, 1, .. So a run may go on from the same place in the data
+    with other numbers of processes, pairs per batch and batches per step. Each process makes its own share: the loader
+    must not be sharded again.
     """
     batches = _Batches(first_position, max(0, steps) * accumulation, batch_size, rank, world_size)
-    return Loader(PairDataset(data, size, seed), data.workers, batches)
+    return Loader(dataset, workers, batches)
 
 
 class Loader:

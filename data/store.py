@@ -106,19 +106,20 @@ class ImageStore:
         if self._environment is None or self._pid != os.getpid():
             if self._environment is not None:
                 self._environment.close()  # Inherited through a fork: of no use here, and in the way of a new one.
-            self._environment = shared_environment(self.path.resolve())
+            self._environment = shared_environment(self.path)
             self._pid = os.getpid()
         return self._environment
 
 
 def shared_environment(path):
     """The data base of a folder, opened to be read. Raises InputError where it is none, or is cut off."""
-    key = (path, os.getpid())
+    key = (path.resolve(), os.getpid())
     if (environment := _environments.get(key)) is None:
         try:
             environment = lmdb.open(str(path), readonly=True, lock=False, readahead=False, map_size=_READER_MAP)
         except lmdb.Error as error:
-            raise InputError(f"{path}: expected an image data base, which this is not ({error})") from error
+            reason = str(error).removeprefix(f"{path}: ")
+            raise InputError(f"{path}: expected an image data base, which this is not ({reason})") from error
         whole = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
         if (path / "data.mdb").stat().st_size < whole - _UNWRITTEN:  # Reading past its end would kill the process.
             raise InputError(f"{path}: expected a whole data base of {whole} bytes, which was cut off")

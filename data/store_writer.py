@@ -95,7 +95,7 @@ class StoreWriter:
         """What has been written so far, to be read; None where there is nothing."""
         self._close()
         data = self._partial_data if self._begun() else self._data
-        return shared_environment(data.parent.resolve()) if data.exists() else None
+        return shared_environment(data.parent) if data.exists() else None
 
     def _refuse_another_resize(self):
         environment = self._there()
@@ -133,8 +133,9 @@ class StoreWriter:
         try:
             yield
         except (lmdb.Error, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
             free = f"; {shutil.disk_usage(self.folder).free >> 20} MiB free there" if self.folder.exists() else ""
             raise InputError(
-                f"{self.folder}: could not be written ({error}{free}); when that is mended, run the same command again"
+                f"{self.folder}: could not be written ({reason}{free}); when that is mended, run the same command again"
                 " and it goes on from what was written"
             ) from error

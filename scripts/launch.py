@@ -22,6 +22,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from config.flags import sentence
 from system.errors import STOPPED, UNUSABLE
 
 SIGNALS = [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT]
@@ -54,6 +55,12 @@ def leave_after(failure, rank):
     leave(f"rank {rank} ended with exit code {failure.exitcode}", failure.exitcode if failure.exitcode < 128 else 1)
 
 
+def refuse(message):
+    """End over words that torchrun does not take, which argparse tells of."""
+    print(f"error: {sentence(message)}", file=sys.stderr)
+    sys.exit(UNUSABLE)
+
+
 def main(words):
     """Hand the words to torchrun, and leave with an exit code that says how it went."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # One that comes while torch is loaded is heard after that.
@@ -75,7 +82,9 @@ def main(words):
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        run.run(run.parse_args(words))
+        parser = run.get_args_parser()
+        parser.error = refuse
+        run.run(parser.parse_args(words))
     except SignalException as told:
         code = STOPPED if told.sigval in (signal.SIGTERM, signal.SIGUSR1) else 128 + told.sigval
         leave(f"stopped by {told.sigval.name}, and the same command goes on", code)

@@ -21,7 +21,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 refuse() {
-    echo "$1" >&2
+    echo "error: $1" >&2
     exit 2
 }
 

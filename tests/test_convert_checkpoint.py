@@ -128,31 +128,3 @@ def test_test_py_draws_with_a_release_file_as_with_its_folder(folder, release_fi
         assert ("converted in memory" in done.stderr) == (checkpoint == release_file)
         assert json.loads((out / "settings.json").read_text())["guidance"] == 2
     assert pictures[0] == pictures[1]
-
-
-@pytest.mark.parametrize(
-    ("words", "start"),
-    [
-        (["{}/nowhere.pt", "--out", "{}/out"], "{}/nowhere.pt: "),
-        (["{}/photo.pt", "--out", "{}/out"], "{}/photo.pt: expected a checkpoint"),
-        (["{}/small.pt", "--out", "{}/out"], "{}/small.pt: expected the network of the release"),
-        (["{}/small.pt", "--out", "{}/photo.pt"], "{}/photo.pt: is there already"),
-        (["{}/small.pt", "--out", "{}"], "{}: is there already"),
-        (["{}/tiny", "--out", "{}/out"], "{}/tiny: cannot be read"),
-        (["{}/small.pt", "--to-release", "--out", "{}/out"], "{}/small.pt: a file already"),
-        (["{}/small.pt", "--weights", "best", "--out", "{}/out"], "--weights: invalid choice"),
-        (["{}/small.pt", "--out", "{}/" + 300 * "x"], "{}/xxx"),
-        (["{}/tiny", "--to-release", "--out", "{}/out"], "{}/tiny: has no form in the release"),
-        (["{}/tiny", "--to-release", "--out", "{}/out", "--weights", "ema"], "--weights: goes with"),
-    ],
-)
-def test_what_cannot_be_converted_is_refused_by_its_own_name_and_leaves_nothing(experiment, tmp_path, words, start):
-    PoseTransferModel(experiment.model).save_pretrained(tmp_path / "tiny")
-    (tmp_path / "photo.pt").write_bytes(b"\xff\xd8\xff\xe0")
-    write_release(tmp_path / "small.pt", {"a": torch.zeros(1)})
-    before = sorted(tmp_path.iterdir())
-    done = convert(*(word.format(tmp_path) for word in words), check=False)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: " + start.format(tmp_path))
-    assert "Traceback" not in done.stderr
-    assert sorted(tmp_path.iterdir()) == before

@@ -5,9 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import load_file, save_file
 
-import test as inference
 from data import prepare_data
 from data.dataset import TestPairs
 from data.pairs import result_name
@@ -82,31 +80,6 @@ def test_seed_limit_sampler_and_guidance_are_obeyed(checkpoint, people, names, t
         assert contents(tmp_path / str(n)) != contents(tmp_path / "a"), flags
 
 
-def test_pictures_of_other_settings_are_not_mixed(checkpoint, people, tmp_path):
-    run(*words(checkpoint, people, tmp_path / "a", "--limit", 1))
-    done = run(*words(checkpoint, people, tmp_path / "a", "--limit", 2, "--seed", 1), check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {tmp_path / 'a'}: ")
-    assert "(seed);" in done.stderr
-    (checkpoint / "checkpoints").rename(checkpoint / "others")
-    shutil.copytree(checkpoint / "others", checkpoint / "checkpoints")
-    weights = next(checkpoint.glob("checkpoints/*/model.safetensors"))
-    save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, weights)
-    done = run(*words(weights.parent, people, tmp_path / "a", "--limit", 1), check=False)
-    assert "(weights);" in done.stderr
-    (tmp_path / "a" / "settings.json").unlink()
-    assert run(*words(weights.parent, people, tmp_path / "a"), check=False).returncode == 2
-
-
-def test_a_run_whose_weights_are_damaged_is_refused(checkpoint, people, tmp_path):
-    weights = next(checkpoint.glob("checkpoints/*/model.safetensors"))
-    content = weights.read_bytes()
-    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    done = run(*words(checkpoint, people, tmp_path / "a", "--limit", 1), check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {checkpoint}: none of its checkpoints is whole (step_00000002: model.safe")
-
-
 @pytest.mark.long
 def test_pictures_of_other_settings_are_removed_on_request(checkpoint, people, names, tmp_path):
     out, flags = tmp_path / "out", ("--limit", 1, "--steps", 3)
@@ -119,43 +92,6 @@ def test_pictures_of_other_settings_are_removed_on_request(checkpoint, people, n
     assert (out / names[0]).stat().st_mtime_ns == drawn  # The same settings: it stays.
 
 
-@pytest.mark.parametrize(
-    ("flags", "start"),
-    [
-        (["--steps", "0"], "--steps"),
-        (["--steps", "1001"], "--steps"),
-        (["--steps", "many"], "--steps"),
-        (["--sampler", "ddim", "--steps", "400"], "--steps"),
-        (["--start", "99"], "--start"),
-        (["--guidance", "-1"], "--guidance"),
-        (["--guidance", "nan"], "--guidance"),
-        (["--guidance", "inf"], "--guidance"),
-        (["--sampler", "dddim"], "--sampler"),
-        (["--limit", "0"], "--limit"),
-        (["--checkpoint", "nowhere"], "nowhere"),
-        (["--data", "nowhere"], "nowhere"),
-    ],
-)
-def test_what_cannot_be_used_is_refused_by_its_own_name(checkpoint, people, tmp_path, capsys, flags, start):
-    _, *given = words(checkpoint, people, tmp_path / "out")
-    with pytest.raises(SystemExit) as caught:
-        inference.main([str(word) for word in (*given, *flags)])
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {start}: ")
-    assert contents(tmp_path / "out") == {}
-
-
-def test_a_damaged_photo_ends_the_program_with_its_name(checkpoint, people, tmp_path):
-    root = tmp_path / "root"
-    shutil.copytree(people / "root", root)
-    photo = root / TestPairs(root, (32, 32), targets=False).pairs[0][0]
-    photo.write_bytes(photo.read_bytes()[:500])
-    done = run("test.py", "--checkpoint", checkpoint, "--data", root, "--out", tmp_path / "out", check=False)
-    assert done.returncode == 2
-    assert f"error: {photo}: expected a whole image" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_the_grid_shows_each_chosen_pair_in_six_columns(checkpoint, people, tmp_path):
     run(*words(checkpoint, people, tmp_path / "out"))
     run("scripts/grid.py", "--checkpoint", checkpoint, "--data", people / "root", "--generated", tmp_path / "out",
@@ -166,13 +102,6 @@ def test_the_grid_shows_each_chosen_pair_in_six_columns(checkpoint, people, tmp_
         for column in range(6):
             top, left = 38 + row * 72, 8 + column * 52
             assert picture[top : top + 64, left : left + 44].std() > 0, (row, column)
-
-
-def test_a_missing_result_ends_the_grid_with_its_name(checkpoint, people, tmp_path):
-    done = run("scripts/grid.py", "--checkpoint", checkpoint, "--data", people / "root", "--generated", tmp_path,
-               "--out", tmp_path / "grid.png", check=False)  # fmt: skip
-    assert done.returncode == 2
-    assert f"error: {tmp_path}/" in done.stderr
 
 
 def test_padded_photos_come_out_in_their_own_shape(experiment, people, names, tmp_path):

@@ -40,14 +40,3 @@ def test_a_run_that_was_resumed_has_one_curve(run):
     steps, values = plot_run.scalars(run / TENSORBOARD_FOLDER)["mse"]
     np.testing.assert_array_equal(steps, np.arange(1, 121))
     np.testing.assert_allclose(values, [*(1 / np.arange(1, 51)), *[7] * 70], rtol=1e-6)
-
-
-def test_a_run_without_curves_is_named(tmp_path, capsys):
-    with SummaryWriter(tmp_path / TENSORBOARD_FOLDER) as writer:
-        writer.add_scalar("unknown", 1, 1)
-    for folder in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(SystemExit) as end:
-            plot_run.main([f"--run={folder}", f"--out={tmp_path / 'curve.png'}"])
-        assert end.value.code == 2
-        assert capsys.readouterr().err.startswith(f"error: {folder}/tensorboard: expected the TensorBoard files")
-    assert not (tmp_path / "curve.png").exists()

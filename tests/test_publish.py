@@ -54,32 +54,6 @@ def test_values_beyond_float16_stay_as_they_are():
     assert all(torch.equal(kept[name].to(value.dtype), value) for name, value in weights.items())
 
 
-def refusal(capsys, *flags):
-    with pytest.raises(SystemExit) as end:
-        publish.main(flags)
-    assert end.value.code == 2
-    return capsys.readouterr().err
-
-
-def test_what_cannot_be_published_is_named(run, tmp_path, capsys):
-    out = tmp_path / "out"
-    weights = run / "checkpoints/step_00000020/model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    broken = tmp_path / "broken"
-    shutil.copytree(weights.parent, broken)
-    assert refusal(capsys, f"--checkpoint={broken}", f"--out={out}").startswith(
-        f"error: {broken}/model.safetensors: not"
-    )
-    assert not out.exists()
-    out.mkdir()
-    assert refusal(capsys, f"--checkpoint={run}", f"--out={out}").startswith(f"error: --out {out}: is there already")
-    file = tmp_path / "release.pt"
-    file.touch()
-    assert refusal(capsys, f"--checkpoint={file}", "--out=new").startswith(
-        f"error: --checkpoint {file}: expected a fold"
-    )
-
-
 def test_a_bare_checkpoint_folder_is_enough(run, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()

@@ -139,10 +139,6 @@ def test_no_python_at_all_is_said(machine):
     assert "python 3.11 or newer" in result.stderr
 
 
-def test_an_unknown_option_is_named(machine):
-    assert "--fast: the options are --pose and --dev" in machine.run("setup.sh", "--fast").stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -33,28 +33,3 @@ def test_nodes_meet_where_they_are_told(machine, nodes):
     for name, more in [("train", {}), ("7", {"SLURM_JOB_ID": "7"}), ("8", {"SLURM_JOB_ID": "7", "RDZV_ID": "8"})]:
         started = machine.run("scripts/train.sh", "a=1", **variables, **more).stdout.strip()
         assert started == f"scripts/launch.py {flags.format(nodes, name)} {CONFIG} a=1"
-
-
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        ({"NPROC": "0"}, "NPROC: expected a number of processes, 1 or more, got 0"),
-        ({"NPROC": "two"}, "NPROC: expected a number of processes, 1 or more, got two"),
-        ({"RESTARTS": "-1"}, "RESTARTS: expected a number, 0 or more, got -1"),
-        ({"NNODES": "0"}, "NNODES: expected a number of nodes such as 4, or a range such as 2:4, got 0"),
-        ({"NNODES": "4:2"}, "NNODES: expected a number of nodes such as 4, or a range such as 2:4, got 4:2"),
-        ({"NNODES": "2"}, "RDZV: expected the host:port where 2 nodes meet, such as node1:29500, got nothing"),
-        (
-            {"NNODES": "2", "RDZV": "head"},
-            "RDZV: expected the host:port where 2 nodes meet, such as node1:29500, got head",
-        ),
-        (
-            {"NNODES": "2", "RDZV": "head:65536"},
-            "RDZV: expected the host:port where 2 nodes meet, such as node1:29500, got head:65536",
-        ),
-    ],
-)
-def test_a_variable_that_cannot_be_used_is_named(machine, variables, sentence):
-    result = machine.run("scripts/train.sh", **variables)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.splitlines()[-1] == sentence

@@ -11,14 +11,15 @@ from pathlib import Path
 import torch
 
 from config.load import to_yaml
+from data.dataset import PairDataset
 from data.levels import to_device
 from data.loader import training_loader
 from diffusion.precision import compile_for_training
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import CONFIG_FILE
 from models.run_folder import set_aside, survey
-from system.errors import STOPPED, InputError
-from system.files import lock, write_text
+from system.errors import STOPPED
+from system.files import write_text
 from system.machine import peak_memory
 from system.seeds import derived_seed
 from training.batch_plan import plan_batches
@@ -32,9 +33,7 @@ from training.loss import DROPOUT, INITIAL_WEIGHTS, TrainingLoss
 from training.preview import Preview
 from training.processes import Processes
 from training.report import Averages, Reporter, Silence
-from training.run_record import RunRecord
-
-LOCK_FILE = ".lock"
+from training.run_record import RunRecord, take_folder
 
 
 class Trainer:
@@ -59,7 +58,8 @@ class Trainer:
         self.model, self.optimizer = self.processes.prepare(model, self.adam)
         self.loss = TrainingLoss(config, self.processes.device)
         self.preview = Preview(config, self.processes.device)
-        self.lock = self._take_folder() if self.processes.is_main else None
+        self.dataset = PairDataset(config.data, config.model.image_size, settings.seed)
+        self.lock = take_folder(self.run_folder) if self.processes.is_main else None
         self.damaged_checkpoints = []
         self.progress, before, self.changes = self._resume()
         self.plan, notes = plan_batches(settings, self.processes.count, self.progress, before)
@@ -186,17 +186,6 @@ class Trainer:
         self.model = self._plain_model()  # Nothing here may hold DDP when the processes part.
         self.processes.leave()
 
-    def _take_folder(self):
-        """Make the run folder, and see that no other run is at work in it: the lock, to be kept."""
-        try:
-            self.run_folder.mkdir(parents=True, exist_ok=True)
-            held = lock(self.run_folder / LOCK_FILE)
-        except OSError as error:
-            raise InputError(f"{self.run_folder}: no folder to train in ({error.strerror})") from error
-        if held is None:
-            raise InputError(f"{self.run_folder}: another process trains there; wait for it, or stop it.")
-        return held
-
     def _resume(self):
         """Progress, the settings of training at the last checkpoint (None where there is none), and what changed."""
         folder, faults = survey(self.run_folder) if self.processes.is_main else (None, {})
@@ -214,9 +203,8 @@ class Trainer:
     def _loader(self):
         config = self.config
         return training_loader(
-            config.data,
-            config.model.image_size,
-            config.training.seed,
+            self.dataset,
+            config.data.workers,
             self.plan.batch_size,
             first_position=self.progress.position,
             steps=max(0, config.training.steps - self.progress.step),

@@ -35,7 +35,7 @@ def test_quantities_that_do_not_fit_are_refused_by_their_flag(text):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--kind", "c"], "--kind: invalid choice: 'c'"),
+        (["--kind", "c"], "--kind: expected one of 'a', 'b', got 'c'"),
         ([], "--kind: required, and not given"),
         (["--kind", "a", "--more"], "--more: not known; --help lists the flags"),
         (["--kind"], "--kind: expected one argument"),

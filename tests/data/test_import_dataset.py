@@ -136,20 +136,3 @@ def test_keypoints_of_another_frame_are_refused_with_a_hint(loose, tmp_path, cap
     assert said.startswith(f"--keypoints {folder}: of another frame")
     assert "would fit a picture of 1101 x 750" in said
     assert not (tmp_path / "root").exists()
-
-
-def test_unusable_flags_are_named(loose, tmp_path, capsys):
-    given = {"--images": loose, "--keypoints": loose, "--out": tmp_path / "root"}
-    for flag, value, said in (
-        ("--images", tmp_path / "nowhere", f"--images {tmp_path / 'nowhere'}: expected a folder"),
-        ("--keypoints", tmp_path / "nowhere", f"--keypoints {tmp_path / 'nowhere'}: expected a folder or a file"),
-        ("--out", tmp_path, f"--out {tmp_path}: is there already"),
-        ("--group-by", "(", "--group-by (: expected folder, or a regular expression"),
-        ("--group-by", "vïew.*", f"--images {loose}: expected two usable photos of a person"),
-        ("--split", "2", "--split: expected a share from 0 to 1"),
-        ("--images", tmp_path, f"--images {tmp_path}: expected photos"),
-    ):
-        flags = {**given, flag: value}
-        if (flag, value) == ("--group-by", "vïew.*"):
-            flags["--group-by"] = ".*"  # Each photo a person of its own.
-        assert refusal(capsys, *(f"{name}={text}" for name, text in flags.items())).startswith(said)

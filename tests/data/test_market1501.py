@@ -31,14 +31,6 @@ def market(tmp_path):
     return root
 
 
-def refusal(capsys, root, out):
-    with pytest.raises(SystemExit) as end:
-        market1501.main([f"--root={root}", f"--out={out}"])
-    assert end.value.code == 2
-    assert not out.exists()
-    return capsys.readouterr().err.removeprefix("error: ")
-
-
 def test_all_ordered_pairs_of_known_people_are_made(market, tmp_path):
     market1501.main([f"--root={market}", f"--out={tmp_path / 'out'}"])
     train = [(pair.target, *pair.sources) for pair in read_pairs(tmp_path / "out", "train")]
@@ -61,16 +53,3 @@ def test_pairs_that_are_there_are_taken(market, tmp_path):
     market1501.main([f"--root={market}", f"--out={tmp_path / 'out'}"])
     (pair,) = read_pairs(tmp_path / "out", "test")
     assert (pair.target, *pair.sources) == (f"img/bounding_box_test/0001/{other}", f"img/bounding_box_test/0001/{one}")
-
-
-def test_what_does_not_fit_is_named(market, tmp_path, capsys):
-    out, pairs = tmp_path / "out", market / "market-pairs-train.csv"
-    pairs.write_text(f"from,to\n{NAMES['train'][0]},nobody.jpg\n")
-    assert refusal(capsys, market, out).startswith(f"{pairs}:2: expected `from,to`")
-    pairs.unlink()
-    photo = market / "bounding_box_train" / NAMES["train"][3]
-    photo.unlink()
-    assert refusal(capsys, market, out).startswith(f"{photo}: has keypoints, but is not there")
-    (market / "market-annotation-train.csv").unlink()
-    assert refusal(capsys, market, out).startswith(f"{market}/market-annotation-train.csv: expected a keypoint file")
-    assert refusal(capsys, tmp_path / "no", out).startswith(f"--root {tmp_path / 'no'}: expected the folder")

@@ -48,25 +48,6 @@ def test_the_projects_own_file_comes_first(root):
     assert read_pairs(root, "test") == [Pair(IMAGES[0], (IMAGES[1],))]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("csv", "", ":1: expected the heading"),
-        ("csv", f"{WORDS[0]},{WORDS[1]}\n", ":1: expected the heading"),
-        ("csv", f"from,to\n{WORDS[0]}\n", ":2: expected two images"),
-        ("csv", f"from,to\n{WORDS[0]},nobody.jpg\n", ":2: nobody.jpg is the name of 0 images"),
-        ("csv", f"from,to\n{WORDS[0]},../../etc/passwd\n", ":2: ../../etc/passwd is the name of 0 images"),
-        ("csv", "from,to\n", ": expected lines"),
-        ("json", "{}", ": expected a list of objects"),
-        ("json", "[3]", ": [0]: expected source_image"),
-        ("json", "[", ": expected JSON"),
-    ],
-)
-def test_what_is_no_list_of_pairs_is_named(root, name, text, said):
-    (root / f"test_pairs.{name}").write_text(text)
-    assert refusal(root).startswith(f"{root}/test_pairs.{name}{said}")
-
-
 def test_a_name_of_two_images_is_refused(root):
     (root / IMAGES[0]).with_suffix(".png").touch()
     (root / "test_pairs.csv").write_text(f"from,to\n{WORDS[0]},{WORDS[1]}\n")

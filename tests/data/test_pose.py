@@ -131,27 +131,6 @@ def test_read_keypoints_returns_the_rows(tmp_path):
     assert keypoints[17].tolist() == [67, 77.5]
 
 
-@pytest.mark.parametrize(
-    ("rows", "line", "word"),
-    [
-        (ROWS[:17], 17, "got 17"),
-        ([*ROWS, "1 2"], 19, "got 19"),
-        ([], 1, "got 0"),
-        ([*ROWS[:3], "neck 4", *ROWS[4:]], 4, "neck"),
-        ([*ROWS[:3], "1 2 3", *ROWS[4:]], 4, "1 2 3"),
-        ([*ROWS[:9], "nan 4", *ROWS[10:]], 10, "nan"),
-        ([*ROWS[:9], "inf 4", *ROWS[10:]], 10, "inf"),
-        ([*ROWS[:9], "1e300 4", *ROWS[10:]], 10, "1e300"),
-    ],
-)
-def test_bad_keypoint_file_is_refused_by_file_and_line(tmp_path, rows, line, word):
-    path = keypoint_file(tmp_path, rows)
-    with pytest.raises(InputError) as caught:
-        read_keypoints(path)
-    assert str(caught.value).startswith(f"{path}:{line}: expected")
-    assert word in str(caught.value)
-
-
 def test_missing_or_binary_keypoint_file_is_refused(tmp_path):
     binary = tmp_path / "binary.txt"
     binary.write_bytes(b"\xff\xd8\xff\xe0" * 20)

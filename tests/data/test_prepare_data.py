@@ -3,7 +3,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from config.schema import DataConfig
@@ -17,14 +16,6 @@ from tests.data.prepared import contents, prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPLETE = "is complete"
-
-
-def refused(capsys, *arguments):
-    """Run a command line that must fail; returns its sentence."""
-    with pytest.raises(SystemExit) as caught:
-        prepare(*arguments)
-    assert caught.value.code == 2
-    return capsys.readouterr().err.removeprefix("error: ")
 
 
 def last_line(text):
@@ -60,33 +51,6 @@ def test_second_run_finishes_at_once(root, lmdb_folder, capsys, monkeypatch):
     assert prepare(root, lmdb_folder) == 0
     assert COMPLETE in capsys.readouterr().out
     assert (lmdb_folder / "32-24" / "data.mdb").stat().st_mtime_ns == before
-
-
-@pytest.mark.parametrize("size", ["0", "0x256", "256", "256x", "axb", "256x-1", "256x256x3", "", "2.5x3"])
-def test_bad_size_is_refused(root, tmp_path, capsys, size):
-    assert refused(capsys, root, tmp_path / "out", f"--size={size}").startswith("--size: expected HEIGHTxWIDTH")
-
-
-def test_bad_flags_are_refused(root, tmp_path, capsys):
-    assert refused(capsys, root, tmp_path, "--workers=0").startswith("--workers: expected")
-    assert refused(capsys, tmp_path / "none", tmp_path).startswith(f"{tmp_path}/none: expected")
-    file = tmp_path / "file"
-    file.write_text("")
-    assert refused(capsys, root, file).startswith(f"{file}: could not be written")
-
-
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_missing_pair_file_is_refused(make_root, tmp_path, capsys, split):
-    root = make_root(tmp_path / "root")
-    (root / f"{split}_pairs.txt").unlink()
-    assert refused(capsys, root, tmp_path / "out").startswith(f"{root}/{split}_pairs.txt: expected")
-    assert not (tmp_path / "out").exists()
-
-
-def test_images_that_differ_in_their_ending_only_are_refused(make_root, tmp_path, capsys):
-    root = make_root(tmp_path / "root")
-    (root / "test_pairs.txt").write_text("img/a.jpg,img/b.jpg\nimg/b.jpg,img/a.png\n")
-    assert refused(capsys, root, tmp_path / "out").startswith(f"{root}/test_pairs.txt:2: img/a.png differs")
 
 
 def break_two(root):

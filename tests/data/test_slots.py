@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from data.dataset import PairDataset
-from data.loader import Loader, training_loader
+from data.loader import Loader
 from data.slots import Slot
 from data.workers import AHEAD, load_batch
 from tests.data.conftest import SIZE
+from tests.data.prepared import loader_of
 from tests.data.test_workers import workers
 
 LENGTHS = [2, 1, 3, 3, 8, 2, 1, 8, 9, 4] * 6
@@ -109,11 +110,11 @@ def test_values_of_every_kind_cross_in_batches_of_any_length(count):
 
 def test_a_batch_that_is_kept_stays_what_it_was(settings):
     kept, copies = [], []
-    for batch in training_loader(dataclasses.replace(settings, workers=2), SIZE, 0, 2, steps=40):
+    for batch in loader_of(dataclasses.replace(settings, workers=2), SIZE, 0, 2, steps=40):
         kept.append(batch)
         copies.append({name: value.clone() if torch.is_tensor(value) else value for name, value in batch.items()})
     assert_equal(kept, copies)
-    assert_equal(kept, list(training_loader(settings, SIZE, 0, 2, steps=40)))
+    assert_equal(kept, list(loader_of(settings, SIZE, 0, 2, steps=40)))
 
 
 def test_no_slot_is_filled_before_it_has_been_read(monkeypatch):

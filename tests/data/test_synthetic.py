@@ -242,21 +242,6 @@ def test_pair_flow_refuses_strangers(demo_set, tmp_path):
             synthetic.pair_flow(root, target, first, (64, 64))
 
 
-@pytest.mark.parametrize(
-    "flags", [["--identities", "0"], ["--poses", "1"], ["--size", "256"], ["--seed", "-1"], ["--workers", "x"]]
-)
-def test_a_bad_flag_is_named(flags, tmp_path, capsys):
-    with pytest.raises(SystemExit) as end:
-        synthetic.main(["--out", str(tmp_path), *[f"{flags[0]}={flags[1]}"]])
-    assert end.value.code == 2
-    assert f"error: {flags[0]}" in capsys.readouterr().err
-
-
-def test_a_folder_with_another_set_is_refused(demo_set):
-    with pytest.raises(InputError, match=r"^--out"):
-        synthetic.generate(demo_set, identities=7, poses=5, size=(128, 88), workers=1)
-
-
 def test_people_with_fewer_than_two_complete_images_are_left_out(tmp_path):
     complete = [[True, True], [True, False], [False, False], [True, True]]
     synthetic._write_pairs(tmp_path, 4, 2, 0, list(itertools.chain(*complete)))

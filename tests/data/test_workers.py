@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.loader import Loader, training_loader
+from data.loader import Loader
 from system.errors import InputError
 from tests.data.conftest import SIZE
+from tests.data.prepared import loader_of
 
 PAIRS = [[first, first + 1] for first in range(0, 40, 2)]
 
@@ -68,8 +69,8 @@ def runs(pid):
 
 
 def test_batches_of_workers_that_are_killed_are_those_of_an_undisturbed_loader(settings, caplog):
-    undisturbed = list(training_loader(settings, SIZE, 0, 3, steps=30))
-    loader = training_loader(dataclasses.replace(settings, workers=2), SIZE, 0, 3, steps=30)
+    undisturbed = list(loader_of(settings, SIZE, 0, 3, steps=30))
+    loader = loader_of(dataclasses.replace(settings, workers=2), SIZE, 0, 3, steps=30)
     killed, seen = [], []
     for n, batch in enumerate(loader):
         seen.append(batch)

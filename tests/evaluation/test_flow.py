@@ -13,7 +13,6 @@ from evaluation.statistics import estimates
 from models.flow_attention import SelfCalibration
 from models.flow_net import FlowNet
 from models.pose_transfer import PoseTransferModel
-from system.errors import InputError
 from tests.tiny import tiny_model_config
 
 SIZE = (32, 32)
@@ -149,29 +148,6 @@ def test_the_command_prints_a_table_and_writes_its_numbers(people, tmp_path, cap
     table = capsys.readouterr().out
     assert f"{record['rows']['stride 8, self-calibrated']['epe']:6.3f} " in table
     assert "2 pairs of" in table
-
-
-@pytest.mark.parametrize(
-    ("changes", "data", "message"),
-    [
-        ({"flow": False, "self_calibration": False}, "root", "model: expected a model with a flow"),
-        ({}, "lmdb", "expected a pair file"),
-    ],
-)
-def test_what_has_no_flow_to_measure_is_refused(people, tmp_path, capsys, changes, data, message):
-    with pytest.raises(SystemExit):
-        main([*save(tmp_path / "model", **changes), str(people / data)])
-    assert message in capsys.readouterr().err
-
-
-def test_a_set_of_photos_is_refused(people, tmp_path):
-    root = tmp_path / "photos"
-    root.mkdir()
-    for entry in (people / "root").iterdir():
-        if entry.name != "synthetic.json":
-            (root / entry.name).symlink_to(entry)
-    with pytest.raises(InputError, match=r"photos: has no synthetic\.json"):
-        measure(PoseTransferModel(tiny_model_config()), root, SAMPLING, seed=0, limit=1)
 
 
 def test_the_error_has_an_interval_over_people(people, tmp_path):

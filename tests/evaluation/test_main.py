@@ -90,13 +90,6 @@ def test_crops_are_not_compared_with_pictures_of_whole_photos(generated, root, t
         assert sentence.startswith(f"error: {other}: does not show photos cropped to 24 x 16, as {generated} does")
 
 
-def test_masks_of_whole_photos_do_not_score_crops(generated, root, capsys):
-    write_keypoints(root)
-    (generated / "settings.json").write_text('{"resize": "crop"}')
-    sentence = refusal(capsys, "--generated", generated, "--data", root, "--protocol", "market", "--metrics", "l1")
-    assert sentence == f"error: {generated}: shows cropped photos, which protocol market does not score"
-
-
 def test_methods_are_compared_pair_by_pair(generated, root, tmp_path, capsys):
     other = make_results(tmp_path / "other", 20)
     out = tmp_path / "out"
@@ -183,35 +176,6 @@ def test_pictures_too_small_for_ssim_are_refused_where_it_is_asked_for(generated
     main(["--generated", str(generated), "--data", str(root), "--metrics", "l1"])
 
 
-def test_a_missing_result_of_a_later_method_is_named(generated, root, tmp_path, capsys):
-    other = make_results(tmp_path / "other", 20)
-    missing = other / result_name(*reversed(PAIRS[1]))
-    missing.unlink()
-    message = refusal(capsys, "--compare", generated, other, "--data", root, "--metrics", "l1")
-    assert message == f"error: {missing}: no such file; 1 of 3 results are missing"
-
-
-@pytest.mark.parametrize(
-    ("words", "start"),
-    [
-        ([], "--generated: required"),
-        (["--compare", "one"], "--compare: expected two folders"),
-        (["--compare", "one", "two", "--generated", "one"], "--generated: not allowed with"),
-        (["--generated", "one", "--protocol", "paper"], "--protocol: invalid choice: 'paper'"),
-        (["--generated", "one", "--metrics", "ssin"], "--metrics: invalid choice: 'ssin'"),
-        (["--generated", "one", "--limit", "0"], "--limit: expected a whole number, 1 or more, got '0'"),
-        (["--generated", "nowhere"], "nowhere: "),
-    ],
-)
-def test_what_cannot_be_used_is_refused_by_its_own_name(root, capsys, words, start):
-    assert refusal(capsys, "--data", root, *words).startswith(f"error: {start}")
-
-
-def test_a_method_called_like_the_copied_source_is_refused(generated, root, capsys):
-    renamed = generated.rename(generated.with_name("source copied"))
-    assert refusal(capsys, *flags(renamed, root, "--copy-source")).startswith(f"error: {renamed}: ")
-
-
 def test_keypoints_that_a_masked_protocol_misses_are_named_at_once(generated, root, monkeypatch, capsys):
     monkeypatch.setattr("evaluation.__main__.score", lambda *_: pytest.fail("it was scored"))
     write_keypoints(root)
@@ -219,18 +183,6 @@ def test_keypoints_that_a_masked_protocol_misses_are_named_at_once(generated, ro
     message = refusal(capsys, *flags(generated, root, "--protocol", "market"))
     assert IMAGES[3] in message
     assert "has no keypoint file" in message
-
-
-def test_a_cache_or_an_output_among_photos_is_refused(generated, root, capsys):
-    for words in (["--cache", generated / "c"], ["--cache", root / "img" / "c"], ["--out", root / "img" / "out"]):
-        assert refusal(capsys, *flags(generated, root, *words)).startswith(f"error: {words[1]}: lies within ")
-        assert not words[1].exists()
-
-
-def test_an_output_among_the_pictures_is_refused(generated, root, capsys):
-    out = generated / "scores"
-    assert refusal(capsys, *flags(generated, root, "--out", out)).startswith(f"error: {out}: ")
-    assert not out.exists()
 
 
 def test_help_lists_the_protocols(capsys):

@@ -126,36 +126,6 @@ def test_nothing_to_compare_with_is_a_reason_and_no_error(tmp_path):
         find_reference(None, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("lines", "fault"),
-    [
-        ([IMAGES[0], "img/none.jpg"], "train.lst:2: img/none.jpg is not there, below"),
-        (["", "fashionMENnone.jpg"], "train.lst:2: no image below .*img has the name 'fashionMENnone.jpg'"),
-        (["img/../../secret.jpg"], "train.lst:1: img/../../secret.jpg is not there"),
-        ([" ", ""], "train.lst: expected an image's name in each line, got an empty file"),
-    ],
-)
-def test_what_is_wrong_with_train_lst_is_named(root, lines, fault):
-    draw(root.parent / "secret.jpg")
-    (root / "train.lst").write_text("\n".join(lines))
-    with pytest.raises(InputError, match=f"^{root}/{fault}"):
-        find_reference(None, root)
-
-
-def test_an_image_of_the_pairs_that_is_missing_is_named(root):
-    (root / IMAGES[0]).unlink()
-    with pytest.raises(InputError, match=f"^{root}/train_pairs.txt:2: {IMAGES[0]} is not there"):
-        find_reference(None, root)
-
-
-@pytest.mark.parametrize("name", ["empty", "none", "file.pkl", "none.npz"])
-def test_what_is_given_and_of_no_use_is_named(tmp_path, name):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file.pkl").touch()
-    with pytest.raises(InputError, match=f"^{tmp_path / name}: expected a folder of images"):
-        find_reference(tmp_path / name, tmp_path)
-
-
 @pytest.fixture
 def made(root, weights, tmp_path):
     """A file of statistics of ROOT's three images, for cfld."""
@@ -214,33 +184,3 @@ def test_a_folders_images_are_whole_batches(tmp_path, weights, monkeypatch, caps
     statistics = read_statistics(out, PROTOCOLS["gfla"], (256, 256))
     assert len(statistics.features) == 4
     assert (statistics.record["given"], statistics.record["used"]) == (5, 4)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"--protocol": "fid"}, "--protocol: invalid choice: 'fid'"),
-        ({"--protocol": "clean"}, "--size: required: pictures of protocol clean"),
-        ({"--size": "64x64"}, "--size: protocol cfld has pictures of 256 x 176"),
-        ({"--size": "64"}, "--size: expected HEIGHTxWIDTH"),
-        ({"--out": "stats.pkl"}, "--out: expected a file to write whose name ends in .npz, got 'stats.pkl'"),
-        ({"--weights": "{tmp}"}, "--weights: put inception_v3_google-0cc3c7bd.pth at {tmp}/inception"),
-        ({"--weights": "{tmp}/none"}, "{tmp}/none: expected the folder"),
-        ({"--data": "{tmp}"}, "--data: no real images to compare with"),
-        ({"--data": None}, "one of the arguments --data --images is required"),
-        ({"--images": "{tmp}"}, "--images: not allowed with argument --data"),
-        ({"--data": None, "--images": "{tmp}/one"}, "{tmp}/one: expected two images or more"),
-        ({"--data": None, "--images": "{tmp}/some.npz"}, "{tmp}/some.npz: expected two images or more"),
-        ({"--out": "{tmp}/some.npz/stats.npz"}, "{tmp}/some.npz: expected a folder that can be written (File exists)"),
-    ],
-)
-def test_what_the_command_cannot_use_is_named(root, weights, tmp_path, capsys, changes, message):
-    draw(tmp_path / "one" / "1.png")
-    (tmp_path / "some.npz").touch()
-    flags = {"--data": str(root), "--protocol": "cfld", "--out": str(tmp_path / "new.npz"), "--weights": str(weights)}
-    flags |= changes
-    with pytest.raises(SystemExit) as caught:
-        main([f"{flag}={value.format(tmp=tmp_path)}" for flag, value in flags.items() if value is not None])
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith(f"error: {message.format(tmp=tmp_path)}")
-    assert not (tmp_path / "new.npz").exists()
