@@ -2,6 +2,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,12 +47,15 @@ assert ("torchvision", "DEF") not in kinds
 
 
 @pytest.fixture
-def tf32_on(monkeypatch):
+def tf32_on():
     """TF32 as some other part of a program may have set it."""
-    modules = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    modules: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
+    before = [module.allow_tf32 for module in modules]
     for module in modules:
-        monkeypatch.setattr(module, "allow_tf32", True)
-    return modules
+        module.allow_tf32 = True
+    yield modules
+    for module, value in zip(modules, before, strict=True):
+        module.allow_tf32 = value
 
 
 def test_inference_computes_in_float32_and_leaves_the_settings_as_they_were(tf32_on):
