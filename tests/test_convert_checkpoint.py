@@ -16,8 +16,8 @@ from models.pose_transfer import PoseTransferModel
 from models.release.convert import to_release
 from models.release.names import USED
 from models.torch_file import read_torch_file
-from tests.processes import run
 from tests.release import hollow_weights, write_release
+from tests.warm import run
 
 WEIGHTS_BYTES = 4 * 175_041_364
 

@@ -7,7 +7,7 @@ import torch
 
 from diffusion.samplers import guided
 from models.pose_transfer import PoseTransferModel
-from tests.processes import run
+from tests.warm import run
 
 TOLERANCE = 2e-5
 

@@ -5,7 +5,7 @@ import pytest
 
 from models.run_folder import step_folder
 from system.errors import InputError
-from tests.processes import run
+from tests.warm import run
 from training.inspect import describe_run
 from training.trainer import Trainer
 

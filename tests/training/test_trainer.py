@@ -11,8 +11,8 @@ from diffusion.gaussian import STEPS
 from models.pose_transfer import PoseTransferModel
 from models.run_folder import checkpoint_steps, newest_whole
 from system.errors import InputError
+from tests import processes, warm
 from tests.conftest import ROOT
-from tests.processes import run, torchrun
 from training.trainer import Trainer
 
 
@@ -62,8 +62,8 @@ def test_a_run_in_two_parts_equals_an_unbroken_one_bit_for_bit(experiment, tmp_p
 def test_two_processes_have_the_gradient_of_one_on_the_joint_batch(experiment, write_experiment, tmp_path):
     path = write_experiment(experiment)
     gradient = ROOT / "tests" / "training" / "gradient.py"
-    torchrun(2, gradient, path, tmp_path / "two.safetensors", "training.batch_size=2")
-    run(gradient, path, tmp_path / "one.safetensors", "training.batch_size=4")
+    warm.torchrun(2, gradient, path, tmp_path / "two.safetensors", "training.batch_size=2")
+    warm.run(gradient, path, tmp_path / "one.safetensors", "training.batch_size=4")
     one, two = load_file(tmp_path / "one.safetensors"), load_file(tmp_path / "two.safetensors")
     assert one.keys() == two.keys()
     largest = max(gradient.abs().max() for gradient in one.values())
@@ -73,7 +73,7 @@ def test_two_processes_have_the_gradient_of_one_on_the_joint_batch(experiment, w
 
 
 def test_two_processes_train_and_leave_one_checkpoint(experiment, write_experiment, tmp_path):
-    torchrun(2, "train.py", write_experiment(experiment), "training.steps=2")
+    processes.torchrun(2, "train.py", write_experiment(experiment), "training.steps=2")
     assert checkpoint_steps(tmp_path / "run") == [2]
 
 
@@ -158,7 +158,7 @@ def test_a_network_without_a_flow_trains_without_its_losses(experiment, tmp_path
 
 
 def test_bfloat16_trains(experiment, write_experiment, tmp_path):
-    done = run("train.py", write_experiment(experiment), "training.precision=bf16", "training.steps=1",
+    done = warm.run("train.py", write_experiment(experiment), "training.precision=bf16", "training.steps=1",
                "training.batch_size=1")  # fmt: skip
     assert "step 1/1: loss 1." in done.stdout
     weights = load_file(newest_whole(tmp_path / "run") / "training" / "training.safetensors")
@@ -177,13 +177,13 @@ def test_gradient_checkpointing_trains_to_the_same_weights(experiment, tmp_path)
 
 def test_a_folder_that_another_process_trains_in_is_refused(experiment, write_experiment):
     trainer = Trainer(experiment)
-    done = run("train.py", write_experiment(experiment), check=False)
+    done = warm.run("train.py", write_experiment(experiment), check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {trainer.run_folder}: another process trains there")
 
 
 def test_an_unknown_key_ends_the_program_with_one_sentence(experiment, write_experiment):
-    done = run("train.py", write_experiment(experiment), "training.lerning_rate=1", check=False)
+    done = warm.run("train.py", write_experiment(experiment), "training.lerning_rate=1", check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: training.lerning_rate: unknown key")
     assert "training.learning_rate" in done.stderr
