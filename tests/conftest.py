@@ -16,7 +16,14 @@ from tests.tiny import tiniest_model_config
 
 torch.set_num_threads(1)  # Networks this small run faster on one, and tests run side by side.
 
-LONGEST = ("tests/faults", "tests/app", "tests/models/test_golden", "tests/test_", "tests/training/test_trainer")
+LONGEST = (
+    "tests/faults",
+    "tests/app",
+    "tests/models/test_golden",
+    "tests/models/test_compile",
+    "tests/test_",
+    "tests/training/test_trainer",
+)
 ROOT = Path(__file__).resolve().parents[1]
 
 
