@@ -5,7 +5,6 @@ import gc
 import mmap
 import multiprocessing
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from data.slots import Slot
 from data.workers import AHEAD, load_batch
 from tests.data.conftest import SIZE
 from tests.data.prepared import loader_of
-from tests.data.test_workers import workers
+from tests.data.test_workers import kill, workers
 
 LENGTHS = [2, 1, 3, 3, 8, 2, 1, 8, 9, 4] * 6
 LARGE = 2 * sum(LENGTHS) // 6  # A batch begins there.
@@ -138,7 +137,7 @@ def test_slots_are_used_again_and_leave_with_the_loader(monkeypatch):
             calls.clear()
         most.add(descriptors("self"))
         if count % 20 == 7:
-            os.kill(workers()[0], signal.SIGKILL)
+            kill(workers()[0])
     assert len(slots) == 2 * AHEAD  # None has grown.
     assert calls == []  # None was mapped anew.
     assert max(most) < opened + 20
@@ -157,7 +156,7 @@ def test_batches_that_grow_cross_though_workers_are_killed(count):
     for batch in loader:
         seen.append(batch)
         if len(seen) % 6 == 1:  # Often enough, yet after the last one was replaced.
-            os.kill(workers()[len(seen) % count], signal.SIGKILL)
+            kill(workers()[len(seen) % count])
     assert_equal(seen, list(Loader(Mixed(LARGE), 0, batches)))
     assert len(loader.incidents) >= 9
 

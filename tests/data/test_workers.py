@@ -48,6 +48,12 @@ def workers():
     return [process.pid for process in multiprocessing.active_children() if process.pid]
 
 
+def kill(pid):
+    """Kill a process and wait until it is dead: until then it may be among the workers still."""
+    os.kill(pid, signal.SIGKILL)
+    assert comes_true(lambda: not runs(pid))
+
+
 def positions(batches):
     return [batch["position"].tolist() for batch in batches]
 
@@ -76,7 +82,7 @@ def test_batches_of_workers_that_are_killed_are_those_of_an_undisturbed_loader(s
         seen.append(batch)
         if n in (0, 7, 8, 20):
             killed.append(workers()[n % 2])
-            os.kill(killed[-1], signal.SIGKILL)
+            kill(killed[-1])
     assert len(seen) == 30
     for one, other in zip(seen, undisturbed, strict=True):
         assert all(torch.equal(torch.as_tensor(one[name]), torch.as_tensor(other[name])) for name in other)

@@ -13,7 +13,7 @@ def test_a_run_killed_at_random_moments_equals_an_unbroken_one(variant, unbroken
     for _ in range(rounds):
         run = Run(config)
         run.wait_for_step(last_step(folder) + random.randint(0, 4))
-        time.sleep(random.uniform(0, 0.3))
+        time.sleep(random.uniform(0, 0.15))
         killed += run.kill()
         saved = max(checkpoint_steps(folder), default=0)
         lost.append(last_step(folder) - saved)

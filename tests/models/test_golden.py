@@ -7,7 +7,7 @@ import torch
 
 from diffusion.samplers import guided
 from models.pose_transfer import PoseTransferModel
-from tests.processes import run
+from tests.warm import run
 
 TOLERANCE = 2e-5
 
@@ -58,7 +58,7 @@ def test_predictions_flows_masks_and_features_equal_the_release(model, inputs, c
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("guidance", [1, 2])
+@pytest.mark.parametrize("guidance", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_guided_predictions_equal_those_of_the_release(model, inputs, condition, golden, guidance):
     expected = golden("forward")
     noise, null = (expected[name][:, :3] for name in ("prediction", "prediction_null"))

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import fetch, save_tensors
 from system.errors import InputError
-from tests.processes import run
 from tests.tiny import tiny_model_config
+from tests.warm import run
 
 
 @pytest.fixture
