@@ -174,7 +174,11 @@ def test_a_file_that_is_too_large_is_refused(client, tmp_path):
 def test_a_full_queue_turns_away_with_a_sentence(tiny_pipeline, monkeypatch):
     monkeypatch.setattr("app.page.WAITING", 1)
     turned_away = threading.Event()
-    hook = tiny_pipeline.model.denoiser.register_forward_pre_hook(lambda *_: turned_away.wait(20) and None)
+
+    def hold(*_):
+        turned_away.wait(20)
+
+    hook = tiny_pipeline.model.denoiser.register_forward_pre_hook(hold)
     with served(tiny_pipeline) as address:
         clients = [Client(address, verbose=False) for _ in range(4)]
         with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
