@@ -14,12 +14,11 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from tqdm import tqdm
 
 from config.flags import Parser, whole
 from config.sampling_flags import add_sampling_flags, sampling_settings
 from data.dataset import TestPairs
-from data.images import to_image
+from data.images import to_image, write_png
 from data.levels import to_device
 from data.loader import Loader
 from data.pairs import result_name
@@ -29,8 +28,9 @@ from evaluation.results import SETTINGS_FILE
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import fetch, read_config, weights_file
 from system.errors import InputError, command
-from system.files import sha256_of, writable_folder, write_whole
+from system.files import sha256_of, writable_folder, write_text
 from system.machine import use_machine
+from system.progress import progress_bar
 
 
 @command
@@ -43,7 +43,8 @@ def main(arguments=None):
     use_machine()
     if not state.is_main_process:
         logging.disable(logging.WARNING)  # The main process says it for all.
-    model = PoseTransferModel.from_pretrained(checkpoint).to(state.device, memory_format=torch.channels_last)
+    model = PoseTransferModel.from_pretrained(checkpoint)
+    model.to(state.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (as torch documents it)
     if args.compile:
         compile_for_sampling(model)
     resize = model.experiment.data.resize
@@ -60,7 +61,7 @@ def main(arguments=None):
         print(f"{checkpoint}: {how}")
         print(f"{out}: {len(results)} pictures", flush=True)
     loader = Loader(pairs, args.workers, batches, setting="--workers")
-    progress = tqdm(loader, unit="batch", dynamic_ncols=True, disable=None if state.is_main_process else True)
+    progress = progress_bar(loader, unit="batch", shown=state.is_main_process)
     began = time.monotonic()
     for batch in progress:
         images, _ = draw_pairs(model, to_device(batch, state.device), sampling, args.seed)
@@ -114,7 +115,7 @@ def claim_folder(path, settings, state, replace):
         for picture in Path(path).glob("*_vis.png") if others else ():
             picture.unlink()
         text = json.dumps(settings, indent=2) + "\n"
-        write_whole(note, lambda file: file.write(text.encode()))
+        write_text(note, text)
     state.wait_for_everyone()
     return Path(path)
 
@@ -133,7 +134,7 @@ def changed_settings(note, settings):
 def write_picture(picture, path):
     """Write a PNG; one that is there already stays."""
     if not path.is_file():
-        write_whole(path, lambda file: picture.save(file, format="PNG"))
+        write_png(path, picture)
 
 
 if __name__ == "__main__":

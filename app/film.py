@@ -50,6 +50,7 @@ def _write_mp4(file, frames, fps):
     words = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source, *film, file.name]
     with tempfile.TemporaryFile() as said:
         encoder = subprocess.Popen(words, stdin=subprocess.PIPE, stderr=said)
+        assert encoder.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # It says why it ended.
             for frame in frames:
                 encoder.stdin.write(frame.tobytes())

@@ -13,6 +13,10 @@ from data.pose_edit import check_pose, check_shape, frames_between, placed
 from diffusion.pipeline import Other, PoseTransferPipeline
 from system.errors import InputError
 
+LARGEST_SEED = 2**32 - 1
+MOST_PIXELS = 40_000_000  # Of an uploaded photo.
+PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
 
 def add_checkpoint_flag(parser):
     """Add --checkpoint."""
@@ -69,14 +73,14 @@ def read_photo(path, name):
         raise InputError(f"{name}: not there yet; upload one")
     try:
         with Image.open(path, formats=FORMATS) as image:
-            pixels, size = image.width * image.height, image.size[::-1]
+            size = image.size[::-1]
     except FileNotFoundError as error:
         raise InputError(f"{name}: no longer kept here; upload it again") from error
     except Image.DecompressionBombError:
-        pixels = math.inf
+        size = math.inf, math.inf
     except DAMAGE as error:
         raise InputError(f"{name}: expected an image, got a file that is none") from error
-    if pixels > MOST_PIXELS:
+    if math.prod(size) > MOST_PIXELS:
         raise InputError(f"{name}: expected up to {MOST_PIXELS / 1e6:g} million pixels, got more")
     check_shape(size, name)
     try:
@@ -108,8 +112,3 @@ def writable_picture(path):
     if Path(path).suffix.lower() not in PICTURE_FORMATS:
         raise InputError(f"{path}: expected a name that ends in {', '.join(PICTURE_FORMATS)}")
     return Path(path)
-
-
-LARGEST_SEED = 2**32 - 1
-MOST_PIXELS = 40_000_000  # Of an uploaded photo.
-PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}

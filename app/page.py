@@ -1,9 +1,6 @@
 """The web page: what it shows, and which of app.work's functions answers what."""
 
 import contextlib
-import functools
-import html
-import inspect
 import os
 import socket
 import tempfile
@@ -12,9 +9,11 @@ from pathlib import Path
 import gradio as gr
 
 from app.components import Photo
+from app.events import POSE_FILES, QUIET, told
 from app.skeleton_editor import SkeletonEditor, to_value
+from app.tabs import animate_tab, flow_tab, picture_tab
 from app.values import pose_file, size_of, standing_in
-from app.work import EDITOR, MOST_PICTURES, Work, under
+from app.work import Work, under
 from config.checks import SAMPLERS
 from data.detect_pose import can_detect
 from data.pose_gallery import gallery_names, gallery_pose
@@ -24,17 +23,11 @@ WAITING = 16  # Drawings that may wait; who comes after that is told to come aga
 UPLOAD = "20mb"  # The largest file.
 KEPT = 3600  # Seconds before pictures that were shown are deleted.
 EXAMPLE = Path(__file__).parents[1] / "docs/gallery/person"  # A photo and its pose.
-SAVABLE = ["fullscreen", "download"]  # Of gradio's buttons on a picture; "share" would send it away.
-POSE_FILES = [".json", ".txt", ".csv"]
 FIRST = "hands-on-hips"  # The target pose at first.
-THEME = gr.themes.Soft(  # System fonts: the page loads nothing from elsewhere.
-    font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-)
+# System fonts: the page loads nothing from elsewhere.
+THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 CSS = Path(__file__).with_name("assets") / "page.css"
-PRIVATE = {"api_visibility": "private"}  # No part of the API.
-QUIET = {**PRIVATE, "show_progress": "hidden"}  # Nothing moves over an editor while it waits.
-IN_TURN = {**QUIET, "concurrency_id": "source", "concurrency_limit": 1}  # A late answer would undo a later one.
-DRAWING = {"concurrency_id": "drawing", "concurrency_limit": 1}  # One at a time, of all that the networks do.
+IN_TURN: dict = {**QUIET, "concurrency_id": "source", "concurrency_limit": 1}  # A late answer would undo a later one.
 ABOUT = "# Pose transfer\nThe person of a photo, in the same clothes, in a pose. No photo at hand? *Example* gives one."
 
 
@@ -54,11 +47,11 @@ def build(pipeline, checkpoint):
                 settings = _settings(pipeline.sampling)
                 given = [photo, source_pose, target_pose]
                 with gr.Tab("Picture"):
-                    pictures = _picture_tab(work, given, settings, drawn, chosen)
+                    pictures = picture_tab(work, given, settings, drawn, chosen)
                 with gr.Tab("Flow"):
-                    _flow_tab(work, pictures, drawn, chosen)
+                    flow_tab(work, pictures, drawn, chosen)
                 with gr.Tab("Animate"):
-                    _animate_tab(work, given, settings)
+                    animate_tab(work, given, settings)
     return page.queue(max_size=WAITING, default_concurrency_limit=1)
 
 
@@ -137,71 +130,6 @@ def _settings(sampling):
     return [sampler, steps, guidance, seed]
 
 
-def _picture_tab(work, inputs, settings, drawn, chosen):
-    count = gr.Number(1, label=f"How many pictures, 1 to {MOST_PICTURES}", elem_id="count")
-    with gr.Row():
-        draw = gr.Button("Draw", variant="primary", elem_id="draw")
-        stop = gr.Button("Stop", elem_id="stop")
-    progress = gr.HTML(elem_id="progress", elem_classes="progress")
-    pictures = gr.Gallery(
-        label="Pictures", type="filepath", format="png", height=420, object_fit="contain", interactive=False,
-        buttons=SAVABLE, elem_id="pictures",
-    )  # fmt: skip
-    draw.click(lambda: None, None, chosen, **QUIET)
-    drawing = draw.click(
-        told(work.pictures),
-        [*inputs, *settings, count],
-        [progress, pictures, drawn],
-        api_name="transfer",
-        show_progress="minimal",
-        trigger_mode="multiple",  # A click counts even while a stopped drawing ends its step.
-        **DRAWING,
-    )
-    stop.click(lambda: "<p role='status'>Stopped.</p>", None, progress, cancels=drawing, **PRIVATE)
-    return pictures
-
-
-def _flow_tab(work, pictures, drawn, chosen):
-    gr.Markdown(
-        "Where the chosen picture came from in the photo. Points to mark are in pixels of the target pose's frame; "
-        "without any, some joints are marked."
-    )
-    points = gr.Textbox(label="Points", placeholder="30,80 60,120 90,200", elem_id="points")
-    explain = gr.Button("Explain", variant="primary", elem_id="explain")
-    flow = gr.Image(label="Flow", format="png", interactive=False, show_label=False, buttons=SAVABLE, elem_id="flow")
-    answer = told(functools.partial(_explained, work))
-    pictures.select(_chosen, None, chosen, **QUIET)
-    explain.click(answer, [drawn, pictures, chosen, points], flow, **PRIVATE, **DRAWING)
-
-
-def _animate_tab(work, inputs, settings):
-    names = gr.Dropdown(
-        [EDITOR, *gallery_names()], value=["standing", EDITOR], multiselect=True, label="Poses, in turn",
-        elem_id="poses",
-    )  # fmt: skip
-    with gr.Accordion("More poses, from files", open=False):
-        files = gr.File(label="In the order of their names", file_count="multiple", file_types=POSE_FILES, height=120)
-    with gr.Row():
-        frames = gr.Number(24, label="Frames", min_width=120, elem_id="frames")
-        fps = gr.Number(12, label="Frames a second", min_width=120)
-    with gr.Row():
-        animate = gr.Button("Animate", variant="primary", elem_id="animate")
-        stop = gr.Button("Stop")
-    progress = gr.HTML(elem_id="animate-progress", elem_classes="progress")
-    film = gr.Image(label="Animation", format="gif", interactive=False, height=380, buttons=SAVABLE, elem_id="film")
-    saved = gr.File(label="GIF and MP4", file_count="multiple", interactive=False, elem_id="film-files")
-    drawing = animate.click(
-        told(work.animation),
-        [*inputs, names, files, frames, fps, *settings],
-        [progress, film, saved],
-        api_name="animate",
-        show_progress="minimal",
-        trigger_mode="multiple",  # A click counts even while a stopped drawing ends its step.
-        **DRAWING,
-    )
-    stop.click(lambda: "<p role='status'>Stopped.</p>", None, progress, cancels=drawing, **PRIVATE)
-
-
 def _fresh_photo(path):
     """A new photo under the editor; what joints it had were another photo's."""
     return gr.update(value=None, photo=under(path) if path else "")
@@ -216,40 +144,3 @@ def _example():
 def _loaded(path, photo):
     """The pose of a file for an editor; where the file tells no size, it is of the photo's."""
     return to_value(pose_file(path, size_of(photo) if photo else None))
-
-
-def _chosen(event: gr.SelectData):
-    return event.index
-
-
-def _explained(work, drawn, pictures, chosen, points):
-    if not (drawn and pictures):
-        raise InputError("Flow: expected a picture to explain; draw one first")
-    picture, _ = pictures[chosen if chosen is not None and chosen < len(pictures) else -1]
-    return work.explanation(*drawn, picture, points)
-
-
-def told(answer):
-    """The handler `answer`, with its InputErrors as sentences that the page shows until they are closed."""
-    if inspect.isgeneratorfunction(answer):
-
-        @functools.wraps(answer)
-        def handler(*inputs):
-            with _sentences():
-                yield from answer(*inputs)
-    else:
-
-        @functools.wraps(answer)
-        def handler(*inputs):
-            with _sentences():
-                return answer(*inputs)
-
-    return handler
-
-
-@contextlib.contextmanager
-def _sentences():
-    try:
-        yield
-    except InputError as error:
-        raise gr.Error(html.escape(str(error), quote=False), duration=None, print_exception=False) from error

@@ -45,12 +45,15 @@ class SkeletonEditor(gr.HTML, metaclass=Unstubbed):
         )
 
     def preprocess(self, payload):
+        """What the browser sent; None where nothing is shown."""
         return payload or None  # The browser has "" for None.
 
     def api_info(self):
+        """What the value is, for clients of the API."""
         return {"type": "object", "description": f"size: [H, W]; joints: {JOINTS} times [x, y] in pixels, or null"}
 
     def example_payload(self):
+        """A value, for the API's documentation."""
         return {"size": [256, 176], "joints": [[88, 128]] * JOINTS}
 
 

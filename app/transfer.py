@@ -10,8 +10,6 @@ last one with its frames side by side. --frames has as many of them, between the
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from app.film import WRITERS, write_frames
 from app.inputs import (
     LARGEST_SEED,
@@ -30,11 +28,12 @@ from data.images import read_rgb
 from data.pose_edit import placed
 from data.pose_gallery import gallery_names
 from diffusion.explanation import check_explainable, explain
-from diffusion.pipeline import seeded
 from diffusion.samplers import last
 from system.errors import InputError, command
 from system.files import write_whole
 from system.machine import use_machine
+from system.progress import progress_bar
+from system.seeds import seeded
 
 
 @command
@@ -134,16 +133,22 @@ def draw(pipeline, args, person, pose, other):
         check_explainable(pipeline, pose, args.flow_points)
     generators = [seeded(args.seed + i) for i in range(args.n)]
     steps = pipeline.steps(person, pose, pipeline.sampling, generators, other, kept)
-    with tqdm(total=pipeline.sampling.steps, unit="step", dynamic_ncols=True, disable=None) as bar:
-        for step in steps:
-            bar.total = step.count
-            bar.update()
-    for i, picture in enumerate(step.x_t):
+    drawn = last(_with_bar(steps, pipeline.sampling.steps)).x_t
+    for i, picture in enumerate(drawn):
         path = writable_picture(args.out[0])
         path = path.with_stem(f"{path.stem}_{args.seed + i}") if args.n > 1 else path
         write_picture(pipeline.shown(picture, pose.size, args.height), path)
     if args.show_flow:
-        write_picture(explain(pipeline, person, pose, step.x_t[:1], args.flow_points), writable_picture(args.show_flow))
+        write_picture(explain(pipeline, person, pose, drawn[:1], args.flow_points), writable_picture(args.show_flow))
+
+
+def _with_bar(steps, total):
+    """The same steps, counted by a progress bar."""
+    with progress_bar(total=total, unit="step") as bar:
+        for step in steps:
+            bar.total = step.count
+            bar.update()
+            yield step
 
 
 def animate(pipeline, args, person, poses, other):
@@ -151,7 +156,7 @@ def animate(pipeline, args, person, poses, other):
     count = args.frames or len(poses)
     frames = []
     print(f"{count} frames, of {pipeline.sampling.steps} steps each", file=sys.stderr)
-    for i in tqdm(range(count), unit="frame", dynamic_ncols=True, disable=None):
+    for i in progress_bar(range(count), unit="frame"):
         pose = poses[min(i, len(poses) - 1)]
         share = i / (count - 1) if len(poses) == 1 else 1
         mixed = other and other._replace(share=share)

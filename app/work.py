@@ -22,8 +22,8 @@ from app.values import number, points, pose_file, pose_in, whole, without_folder
 from data.pose_edit import check_pose, frames_between
 from data.pose_gallery import gallery_pose
 from diffusion.explanation import explain
-from diffusion.pipeline import seeded
 from system.errors import InputError
+from system.seeds import seeded
 
 SAME = gr.skip()  # What the page shows there stays.
 PREVIEW = 320  # Height of the picture that shows how far it is, in pixels.
@@ -54,7 +54,8 @@ class Work:
                     SAME,
                     SAME,
                 )
-            drawn.append((self.pipeline.shown(step.x_t[0], pose.size), f"seed {seed + place}"))
+            picture = step.x_t[0]  # pyright: ignore[reportPossiblyUnboundVariable] (there are steps)
+            drawn.append((self.pipeline.shown(picture, pose.size), f"seed {seed + place}"))
             yield SAME, gr.update(value=drawn, selected_index=place), (photo, source_pose, target_pose)
         yield progress(1, f"Done: {len(drawn)} of {count}"), drawn, SAME  # All of it, for clients of the API.
 
@@ -76,7 +77,8 @@ class Work:
             for step in self._steps(person, pose, sampling, seed):
                 share = (len(drawn) + step.number / step.count) / frames
                 yield progress(share, f"Frame {len(drawn) + 1} of {frames}"), SAME, SAME
-            drawn.append(self.pipeline.shown(step.x_t[0], pose.size))
+            picture = step.x_t[0]  # pyright: ignore[reportPossiblyUnboundVariable] (there are steps)
+            drawn.append(self.pipeline.shown(picture, pose.size))
             yield progress(len(drawn) / frames, f"Frame {len(drawn)} of {frames}", drawn[-1]), SAME, SAME
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / f"animation_{seed}{ending}" for ending in (".gif", ".mp4")]

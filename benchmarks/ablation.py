@@ -17,13 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean, stdev
 
-from tqdm import tqdm
+from system.progress import progress_bar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.flags import Parser, whole
 from system.errors import InputError, command
-from system.files import write_whole
+from system.files import write_text
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 VARIANTS = {
@@ -57,11 +57,11 @@ def main():
     jobs = [(variant, seed) for seed in range(args.seeds) for variant in args.variants]
     with ThreadPoolExecutor(args.parallel) as pool:
         work = pool.map(lambda job: train_and_draw(out, threads, args, people, *job), jobs)
-        list(tqdm(work, "training", len(jobs), unit="model", disable=None))
-    figures = {job: score(out, threads, people, *job) for job in tqdm(jobs, "scoring", unit="model", disable=None)}
+        list(progress_bar(work, "training", unit="model", total=len(jobs)))
+    figures = {job: score(out, threads, people, *job) for job in progress_bar(jobs, "scoring", unit="model")}
     record = [{"variant": variant, "seed": seed, **figures[variant, seed]} for variant, seed in jobs]
     text = json.dumps({"steps": args.steps, "runs": record}, indent=2) + "\n"
-    write_whole(out / "ablation.json", lambda file: file.write(text.encode()))
+    write_text(out / "ablation.json", text)
     print(table(figures, args.variants, args.seeds))
 
 

@@ -76,8 +76,9 @@ def train(args, run, words):
     """The mean losses of a run, (WINDOWS,)."""
     words = [*args.overrides, *words, f"training.output={run}", f"training.steps={args.steps}", "training.log_every=1"]
     words.append(f"training.picture_every={args.steps}")
+    words = [sys.executable, "train.py", args.config, *words]
     with open(f"{run}.log", "w", encoding="utf-8") as log:
-        done = subprocess.run([sys.executable, "train.py", args.config, *words], cwd=ROOT, stdout=log, stderr=log)
+        done = subprocess.run(words, cwd=ROOT, stdout=log, stderr=log, check=False)
     if done.returncode:
         raise InputError(f"{run}.log: training ended with exit code {done.returncode}")
     losses = [line["loss"] for line in read_metrics(run) if "loss" in line]

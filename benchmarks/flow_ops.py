@@ -62,7 +62,7 @@ def operations(device, dtype, stride, channels, window, radius, batch):
     plain = {"composed": reference.bilinear_warp, "grid_sample": grid_sample}
     yield "bilinear_warp", (source, flow), plain | each("bilinear_warp")
     yield "gaussian_warp", (source, flow), {"composed": reference.gaussian_warp} | each("gaussian_warp")
-    plain = {"composed": lambda *x: reference.flow_local_attention(*x, window)}
+    plain = {"composed": lambda source, flow, logits: reference.flow_local_attention(source, flow, logits, window)}
     yield "flow_local_attention", (source, flow, logits), plain | each("flow_local_attention", window)
     plain = {"composed": lambda x: reference.self_correlation(x, radius)}
     yield "self_correlation", (source,), plain | each("self_correlation", radius)

@@ -88,7 +88,7 @@ class Forerunners(PairDataset):
 
 def decode_unchecked(store, name):
     """An RGB image of the store, whatever its checksums say."""
-    return Image.open(io.BytesIO(store._value(lmdb_key(name)))).convert("RGB")
+    return Image.open(io.BytesIO(store._value(lmdb_key(name)))).convert("RGB")  # noqa: SLF001 (to leave the checks out)
 
 
 def enlarged(image, keypoints, random):
@@ -128,7 +128,7 @@ def limb(xa, ya, xb, yb):
     """The outline of a limb."""
     centre, length = (int((xa + xb) / 2), int((ya + yb) / 2)), math.hypot(xa - xb, ya - yb)
     angle = int(math.degrees(math.atan2(ya - yb, xa - xb)))
-    return cv2.ellipse2Poly(centre, (int(length / 2), THICKNESS), angle, 0, 360, 1)
+    return np.asarray(cv2.ellipse2Poly(centre, (int(length / 2), THICKNESS), angle, 0, 360, 1))
 
 
 def float_tensor(pixels):
@@ -193,16 +193,16 @@ def workers(ours, theirs):
         rates.append((rate(loader), rate(Loader(ours, 1, batches))))
     theirs_rate, ours_rate = map(statistics.median, zip(*rates, strict=True))
     yield row("pairs per second of one worker", theirs_rate, ours_rate, ours_rate / theirs_rate)
-    sizes = [sum(value.nbytes for value in dataset[0].values() if torch.is_tensor(value)) for dataset in (theirs, ours)]
-    yield row("bytes per pair handed over", *sizes, sizes[0] / sizes[1])
+    their_bytes, our_bytes = (
+        sum(value.nbytes for value in dataset[0].values() if torch.is_tensor(value)) for dataset in (theirs, ours)
+    )
+    yield row("bytes per pair handed over", their_bytes, our_bytes, their_bytes / our_bytes)
 
 
 def rate(loader):
     """Pairs per second, once batches lie ready."""
-    for number, _ in enumerate(loader, 1):
-        if number == UNTIMED:
-            start = time.perf_counter()
-    return (BATCHES - UNTIMED) * BATCH / (time.perf_counter() - start)
+    times = [time.perf_counter() for _ in loader]
+    return (BATCHES - UNTIMED) * BATCH / (time.perf_counter() - times[UNTIMED - 1])
 
 
 def row(what, theirs, ours, ratio):

@@ -23,9 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from config.checks import PRECISIONS
 from config.flags import size, whole
-from system.files import write_whole
-from system.machine import usable_cores
-from training.report import peak_memory
+from system.files import write_text
+from system.machine import peak_memory, usable_cores
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -169,7 +168,7 @@ def report(benchmark, table, keep, notes=()):
 
     notes: sentences that belong to it.
     """
-    here, date = machine(), datetime.date.today().isoformat()
+    here, date = machine(), datetime.datetime.now(datetime.UTC).date().isoformat()
     command = shlex.join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]])
     print(f"{here['processor']}, {here['threads']} threads, torch {here['torch']}, {date}: {command}\n")
     print(markdown(table))
@@ -179,7 +178,7 @@ def report(benchmark, table, keep, notes=()):
         path = RESULTS / f"{here['name']}.json"
         kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         kept[benchmark] = {"date": date, "command": command, "machine": here, "table": table, "notes": list(notes)}
-        write_whole(path, lambda file: file.write(f"{json.dumps(kept, indent=1)}\n".encode()))
+        write_text(path, f"{json.dumps(kept, indent=1)}\n")
         print(f"\n{path}: kept as {benchmark}")
 
 
@@ -201,9 +200,10 @@ def _cell(value):
 def _processor():
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        return re.search(r"^model name\s*:\s*(.+)$", text, re.M)[1]
-    except (OSError, TypeError):
-        return platform.processor() or platform.machine()
+    except OSError:
+        text = ""
+    name = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
+    return name[1] if name else platform.processor() or platform.machine()
 
 
 def _synchronize():

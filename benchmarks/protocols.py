@@ -18,11 +18,10 @@ from PIL import Image, ImageFilter
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.flags import Parser
-from data.images import read_rgb, squeeze
+from data.images import read_rgb, squeeze, write_png
 from data.pairs import read_pairs, result_name
 from evaluation.protocols import PROTOCOLS
 from system.errors import InputError, command
-from system.files import write_whole
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SIZE = (256, 256)
@@ -58,7 +57,7 @@ def main():
         for target, source in pairs:
             picture = alter(squeeze(read_rgb(root / target), SIZE))
             path = out / alteration / result_name(source, target)
-            write_whole(path, lambda file, picture=picture: picture.save(file, format="PNG"))
+            write_png(path, picture)
     scores = {protocol: score(out, root, protocol) for protocol in PROTOCOLS}
     print(table(scores))
     print(f"\n{len(pairs)} photos of {args.data}")

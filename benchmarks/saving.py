@@ -70,16 +70,16 @@ def make_data(out):
 
 def watch(process, run):
     """(time, resident bytes) until the process ends, which is told to stop two steps after the save."""
-    seen, told = [], False
+    seen, asked = [], None
     while process.poll() is None:
         seen.append((time.time(), psutil.Process(process.pid).memory_info().rss))
         lines = [line for line in read_metrics(run) if "loss" in line]
-        if lines and lines[-1]["step"] > SAVED_STEP + 1 and not told:
+        if lines and lines[-1]["step"] > SAVED_STEP + 1 and asked is None:
             process.send_signal(signal.SIGTERM)
             print(f"SIGTERM after step {lines[-1]['step']}")
-            asked, told = time.time(), True
+            asked = time.time()
         time.sleep(0.05)
-    if told:
+    if asked is not None:
         print(f"from SIGTERM to the end of the process: {time.time() - asked:.1f} s")
     return seen
 

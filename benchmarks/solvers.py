@@ -10,8 +10,7 @@ prediction. DDPM draws noise of its own on the way, so it ends elsewhere, and is
 import sys
 from pathlib import Path
 
-import torch
-from tqdm import tqdm
+from system.progress import progress_bar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,6 +20,7 @@ from config.flags import Parser, number, whole
 from config.schema import SamplingConfig
 from data.dataset import TestPairs
 from data.levels import to_device
+from data.workers import load_batch
 from diffusion.drawing import draw_pairs
 from diffusion.precision import set_precision
 from models.pose_transfer import PoseTransferModel
@@ -45,7 +45,7 @@ def main():
         return draw_pairs(model, batch, sampling, seed=0)[0]
 
     work = [(sampler, steps) for sampler in SAMPLERS for steps in args.calls]
-    with tqdm(total=1 + 1 + len(work), unit="run", disable=None) as progress:
+    with progress_bar(total=1 + 1 + len(work), unit="run") as progress:
         converged = draw(CONVERGED.sampler, CONVERGED.steps)
         progress.update()
         distances = {}
@@ -78,8 +78,7 @@ def some_pairs(root, model, count):
     """A batch of `count` of the test pairs below `root`, as a model sees them."""
     pairs = TestPairs(root, model.config.image_size, targets=False, resize=model.experiment.data.resize)
     count = min(count, len(pairs))
-    items = [pairs[i * len(pairs) // count] for i in range(count)]
-    return to_device(torch.utils.data.default_collate(items), device())
+    return to_device(load_batch(pairs, [i * len(pairs) // count for i in range(count)]), device())
 
 
 def fewest(sampler, distances, aim):

@@ -27,7 +27,7 @@ def network(size, on=CPU):
         for parameter in model.parameters():
             if not parameter.any():
                 parameter.normal_(0, 0.02)
-    return model.to(on, memory_format=torch.channels_last)
+    return model.to(on, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (as torch documents it)
 
 
 def pairs(batch, size, on=CPU):

@@ -5,17 +5,20 @@ import math
 import re
 
 from system.errors import InputError
+from system.software import program
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, with a program's docstring as its description, and with an InputError for what it cannot use."""
+    """argparse's, with a docstring as its description, --version, and an InputError for what it cannot use."""
 
     def __init__(self, description, **options):
         super().__init__(
             description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
         )
+        self.add_argument("--version", action="version", version=program())
 
     def error(self, message):
+        """Raise InputError for argparse's message, so that it begins with the flag."""
         raise InputError(sentence(message))
 
 

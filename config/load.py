@@ -30,7 +30,7 @@ def load_config(path, overrides=()):
     Raises InputError for a file that cannot be read, an unknown key, a value of the wrong type, or one that
     `config.checks.validate` refuses.
     """
-    config = _merge_tree(OmegaConf.structured(Config), _as_now(_read_file(path)), path)
+    config = _merge_tree(OmegaConf.structured(Config), _read_file(path), path)
     for word in overrides:
         _override(config, word)
     return _finish(config, path)
@@ -83,7 +83,7 @@ def _read_file(path):
 def _parse(text, name):
     """The mapping that YAML text holds; an empty text is an empty mapping, which leaves every default."""
     try:
-        tree = yaml.load(text, _Loader)
+        tree = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -92,15 +92,6 @@ def _parse(text, name):
         return {}
     if not isinstance(tree, dict):
         raise InputError(f"{name}: expected sections such as 'training:' at the top, found {_describe(tree)}")
-    return tree
-
-
-def _as_now(tree):
-    """A file's mapping, with what older files say otherwise as it is said now."""
-    training = tree.get("training")
-    checkpointing = training.get("gradient_checkpointing") if isinstance(training, dict) else None
-    if isinstance(checkpointing, bool):
-        training["gradient_checkpointing"] = "blocks" if checkpointing else "none"
     return tree
 
 
@@ -128,7 +119,7 @@ def _override(config, word):
 
 def _parse_value(text, key):
     try:
-        return yaml.load(text, _Loader)
+        return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, ValueError):
         raise InputError(f"{key}: expected a YAML value, got {text!r}") from None
 
@@ -178,15 +169,16 @@ def _describe(value):
 
 
 def _unknown_key(key, origin):
-    nearest = get_close_matches(_unindexed(key), dict(_all_keys()), n=1, cutoff=0)[0]
-    return InputError(f"{key}: unknown key in {origin}; the nearest one is {dict(_all_keys())[nearest]}")
+    keys = dict(_all_keys(Config))
+    nearest = get_close_matches(_unindexed(key), keys, n=1, cutoff=0)[0]
+    return InputError(f"{key}: unknown key in {origin}; the nearest one is {keys[nearest]}")
 
 
 def _unindexed(key):
     return re.sub(r"\[\d+\]", "", key)
 
 
-def _all_keys(kind=Config, prefix=""):
+def _all_keys(kind, prefix=""):
     """(dotted key without indices, dotted key as one would write it) of every section and setting."""
     for name, hint in get_type_hints(kind).items():
         key = f"{prefix}{name}"
@@ -203,6 +195,7 @@ def _finish(config, name):
         plain = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
         raise _as_input_error(error, name) from None
+    assert isinstance(plain, Config)
     validate(plain)
     return plain
 

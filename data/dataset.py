@@ -57,13 +57,13 @@ class PairDataset(Dataset):
 
     def __getitem__(self, position):
         position, damaged = int(position), []
-        for attempt in range(1 + REPLACEMENTS):
+        while True:
             try:
-                return {**self._item(position, attempt), "position": position, "damaged": damaged}
+                return {**self._item(position, len(damaged)), "position": position, "damaged": damaged}
             except DamagedImage as error:
                 damaged.append(str(error))
-                last = error
-        raise last
+                if len(damaged) > REPLACEMENTS:
+                    raise
 
     def names(self, position):
         """(source, target): the names of the images that a position stands for. Reads none of them."""
@@ -94,12 +94,14 @@ class PairDataset(Dataset):
 
     def _read_some(self):
         """Find a wrong size before any worker starts, but let a few records be damaged."""
-        for pair in self.pairs[:: -(-len(self) // TRIED)]:
+        tried = self.pairs[:: -(-len(self) // TRIED)]
+        for pair in tried:
             try:
-                return self.store.read(lmdb_key(pair.target))
-            except DamagedImage as error:
-                last = error
-        raise last
+                self.store.read(lmdb_key(pair.target))
+                return
+            except DamagedImage:
+                if pair is tried[-1]:
+                    raise
 
     def _load(self, name, random):
         """Image (3, H, W) and pose map (20, H, W) in levels, varied alike."""

@@ -5,6 +5,7 @@ says where the other is looked for.
 """
 
 import contextlib
+import importlib
 import importlib.util
 import io
 import os
@@ -45,12 +46,12 @@ class PoseDetector:
 
     def __init__(self, path):
         try:
-            from rtmlib import RTMO
+            rtmlib = importlib.import_module("rtmlib")
         except ImportError as error:
             raise InputError(f"--detect-pose: needs {error.name}; `bash setup.sh --pose` installs it") from error
         self.path = path
         with contextlib.redirect_stdout(io.StringIO()), self._failing("expected an ONNX model"):
-            self.model = RTMO(str(path), score_thr=LEAST)
+            self.model = rtmlib.RTMO(str(path), score_thr=LEAST)
             *_, height, width = self.model.session.get_inputs()[0].shape
         if len(self.model.session.get_outputs()) != 2:
             raise InputError(f"{path}: expected RTMO's two outputs, boxes and keypoints")

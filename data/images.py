@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from system.errors import InputError
+from system.files import write_whole
 
 # What is read, whatever a file's name says: Pillow knows formats that start another program, such as EPS.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
@@ -79,3 +80,8 @@ def to_image(tensor):
     """(3, H, W) in [-1, 1], clipped to it -> RGB image."""
     levels = tensor.detach().float().clamp(-1, 1).add(1).mul(127.5).round().byte()
     return Image.fromarray(levels.permute(1, 2, 0).cpu().numpy())
+
+
+def write_png(path, image):
+    """Write an image of Pillow as a PNG file, whole or not at all. Raises InputError where writing fails."""
+    write_whole(path, lambda file: image.save(file, format="PNG"))

@@ -26,7 +26,6 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from tqdm import tqdm
 
 from config.flags import Parser, whole
 from data.contact_sheet import contact_sheet
@@ -37,6 +36,7 @@ from data.keypoints import FORMS, looks_like, write_pidm
 from data.pose import JOINT_NAMES, TORSO
 from system.errors import InputError, command
 from system.files import whole_folder
+from system.progress import progress_bar
 
 SHOWN = 24  # Photos on the contact sheet.
 ALL_ONE = "They all count as one person, who is trained on and tested with; --group-by tells people apart."
@@ -64,7 +64,7 @@ def main(arguments=None):
         raise InputError(f"--out {options.out}: is there already; name a new folder")
     keypoints = keypoint_source(options)
     photos, dropped = [], {}
-    for path in tqdm(_photos(options.images), "reading", unit="photo", dynamic_ncols=True, disable=None):
+    for path in progress_bar(_photos(options.images), "reading", unit="photo"):
         name = path.relative_to(options.images).as_posix()
         try:
             photos.append(_photo(path, name, keypoints, options))

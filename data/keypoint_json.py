@@ -126,9 +126,9 @@ def _extent(joints):
     return np.prod(np.ptp(seen, axis=0)) + 1e-9 * len(seen) if len(seen) else -1.0
 
 
-def _size(path, entry, prefix):
+def _size(path, entry, prefix) -> tuple[int, int] | None:
     """(H, W) that a JSON object tells, or None."""
-    size = tuple(entry.get(f"{prefix}{name}") for name in ("height", "width"))
+    size = entry.get(f"{prefix}height"), entry.get(f"{prefix}width")
     if size == (None, None):
         return None
     if not all(type(value) is int and 0 < value < 1 << 16 for value in size):
@@ -139,4 +139,5 @@ def _size(path, entry, prefix):
 def _needed(path, size):
     if size is None:
         raise InputError(f"{path}: does not tell the size of the picture; it is needed")
-    return tuple(size)
+    height, width = size
+    return height, width

@@ -17,7 +17,7 @@ from data.keypoint_json import json_form, read_coco, read_openpose, read_rtmpose
 from data.keypoint_values import Keypoints, marked, missing, numbers, parsed, text_of
 from data.pose import FRAME, JOINTS, read_keypoints
 from system.errors import InputError
-from system.files import write_whole
+from system.files import write_text
 
 BORDER = 40  # Columns of the annotation frame to the left of its picture, and to the right.
 
@@ -52,7 +52,7 @@ def read_pidm(path, size=None, person=None):  # noqa: ARG001
 def write_pidm(path, keypoints):
     """Write that file for Keypoints."""
     text = "".join(f"{x:.18e} {y:.18e}\n" for x, y in to_annotation(keypoints))
-    write_whole(Path(path), lambda file: file.write(text.encode()))
+    write_text(Path(path), text)
 
 
 def to_annotation(keypoints):

@@ -3,7 +3,7 @@
 import torch
 
 
-def to_device(batch, device):
+def to_device(batch, device) -> dict:
     """The batch, or the item, with its tensors on `device`, and levels there as what networks see.
 
     uint8 images (.., 3, H, W) RGB become float32 in [-1, 1], and uint8 pose maps (.., 20, H, W) float32 in [0, 1], by

@@ -1,31 +1,21 @@
 """Loaders: batches whose content follows from the seed and their place, whatever the number of workers."""
 
 import contextlib
-import itertools
 import logging
 
 import torch
 
-from data.dataset import PairDataset
 from data.workers import Workers, load_batch
 
 logger = logging.getLogger(__name__)
 
 
-def training_loader(data, size, seed, batch_size, **place):
-    """The `pair_loader` of the PairDataset of `data`, a config.schema.DataConfig, `size` (H, W) and `seed`.
-
-    Raises InputError where the data are unfit, here or while it is iterated over.
-    """
-    return pair_loader(PairDataset(data, size, seed), data.workers, batch_size, **place)
-
-
-def pair_loader(
+def training_loader(
     dataset,
     workers,
     batch_size,
+    steps,
     first_position=0,  # Pairs that came before, those of all ranks together.
-    steps=None,  # How many; None goes on for ever.
     rank=0,
     world_size=1,
     accumulation=1,
@@ -37,8 +27,7 @@ def pair_loader(
     with other numbers of processes, pairs per batch and batches per step. Each process makes its own share: the loader
     must not be sharded again.
     """
-    count = None if steps is None else max(0, steps) * accumulation
-    batches = _Batches(first_position, count, batch_size, rank, world_size)
+    batches = _Batches(first_position, max(0, steps) * accumulation, batch_size, rank, world_size)
     return Loader(dataset, workers, batches)
 
 
@@ -76,7 +65,7 @@ class Loader:
         self.incidents.append(incident)
 
 
-def _pinned(batch):
+def _pinned(batch) -> dict:
     """Its tensors in pinned memory; those that are there already are not copied."""
     return {name: value.pin_memory() if torch.is_tensor(value) else value for name, value in batch.items()}
 
@@ -89,25 +78,27 @@ class _Batches:
         self.rank, self.world_size = rank, world_size
 
     def __iter__(self):
-        for batch in itertools.count() if self.count is None else range(self.count):
+        for batch in range(self.count):
             first = self.first_position + (batch * self.world_size + self.rank) * self.batch_size
             yield list(range(first, first + self.batch_size))
 
     def __len__(self):
-        if self.count is None:
-            raise TypeError("an endless loader has no length")
         return self.count
 
 
 def both_directions(batch):
-    """N pairs -> 2 N samples: (source -> target), then (target -> source). Other tensors are repeated."""
+    """N pairs -> 2 N samples: (source -> target), then (target -> source), which `direction` tells as 0 and 1.
+
+    Other tensors are repeated.
+    """
     swapped = {
         "source_image": "target_image",
         "target_image": "source_image",
         "source_pose": "target_pose",
         "target_pose": "source_pose",
     }
-    return {
+    both = {
         name: torch.cat([values, batch[swapped.get(name, name)]]) if torch.is_tensor(values) else values
         for name, values in batch.items()
     }
+    return both | {"direction": torch.arange(2).repeat_interleave(len(batch["position"]))}

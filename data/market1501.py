@@ -17,13 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tqdm import tqdm
-
 from config.flags import Parser
 from data.keypoint_values import text_of
 from data.keypoints import read_csv, write_pidm
 from system.errors import InputError, command
 from system.files import whole_folder
+from system.progress import progress_bar
 
 SIZE = (128, 64)
 NOBODY = ("0000", "-1")
@@ -106,7 +105,7 @@ def write_split(root, split, photos, keypoints, pairs):
     def place(name):
         return Path(photos.name, person_of(name), name)  # A folder for each person, as in DeepFashion.
 
-    for name in tqdm(named(pairs), split, unit="photo", dynamic_ncols=True, disable=None):
+    for name in progress_bar(named(pairs), split, unit="photo"):
         image = root / "img" / place(name)
         image.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(photos / name, image)

@@ -68,8 +68,8 @@ def interpolated(first, last, share):
     anchors = [_anchor(joint, both) for joint in range(JOINTS)]
     limbs = points[:, :ROOT] - points[:, anchors]  # (2, 18)
     lengths = np.abs(limbs[:, both]).sum(axis=1)
-    growth = _mix(*lengths, share) / lengths[nearer] if lengths[nearer] else 1.0
-    moved = np.append(np.zeros(JOINTS), _mix(*points[:, ROOT], share))
+    growth = _mix(lengths[0], lengths[1], share) / lengths[nearer] if lengths[nearer] else 1.0
+    moved = np.append(np.zeros(JOINTS), _mix(points[0, ROOT], points[1, ROOT], share))
     for joint in ORDER:
         limb = _turned(joint, *limbs[:, joint], share) if both[joint] else limbs[nearer, joint] * growth
         moved[joint] = moved[anchors[joint]] + limb
@@ -95,7 +95,7 @@ def _turned(joint, first, last, share):
     turn = last * first.conjugate()
     if joint in TURNED and turn.real < 0:
         return _mix(first, last, share)
-    angle = np.angle(first if first else last) + share * np.angle(turn)
+    angle = np.angle(first or last) + share * np.angle(turn)
     return _mix(abs(first), abs(last), share) * np.exp(1j * angle)
 
 

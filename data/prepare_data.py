@@ -21,7 +21,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from PIL.PngImagePlugin import PngInfo
-from tqdm import tqdm
 
 from config.checks import RESIZES
 from config.flags import Parser, size, whole
@@ -31,6 +30,7 @@ from data.resize import fit
 from data.store import PHOTO_TEXT
 from data.store_writer import StoreWriter
 from system.errors import InputError, command
+from system.progress import progress_bar
 
 CHUNK = 256  # Images per transaction; at most this much work is lost to a crash.
 
@@ -91,7 +91,7 @@ def _convert_all(writer, options, todo, total):
         (key, os.path.join(options.root, image), where, options.size, options.resize)
         for key, (image, where) in todo.items()
     )
-    bar = tqdm(total=total, initial=total - len(todo), desc=str(writer.path), unit="image", disable=None)
+    bar = progress_bar(what=str(writer.path), unit="image", total=total, initial=total - len(todo))
     with bar, ProcessPoolExecutor(options.workers, initializer=_start_worker) as pool:
         try:
             for results in _ahead(pool, tasks):
@@ -138,7 +138,9 @@ def _start_worker():
 
 
 def _die_with_parent():
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
 
 

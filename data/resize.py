@@ -38,8 +38,8 @@ def placement(photo, size, mode):
     if mode == "crop":
         resized = tuple(side * max(scales) for side in photo)
         return Placement(resized, tuple((own - side) / 2 for own, side in zip(resized, size, strict=True)))
-    resized = tuple(max(1, round(side * min(scales))) for side in photo)
-    return Placement(resized, tuple(-((side - own) // 2) for own, side in zip(resized, size, strict=True)))
+    height, width = (max(1, round(side * min(scales))) for side in photo)
+    return Placement((height, width), (-((size[0] - height) // 2), -((size[1] - width) // 2)))
 
 
 def fit(image, size, mode):
@@ -52,7 +52,7 @@ def fit(image, size, mode):
         box = tuple(scale * place for place in (left, top, left + size[1], top + size[0]))
         return image.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=_within(box, image))
     canvas = Image.new("RGB", (size[1], size[0]), "white")
-    canvas.paste(squeeze(image, resized), (-left, -top))
+    canvas.paste(squeeze(image, resized), (-int(left), -int(top)))
     return canvas
 
 

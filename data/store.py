@@ -103,7 +103,7 @@ class ImageStore:
         return {**self.__dict__, "_environment": None, "_pid": None}
 
     def _open(self):
-        if self._pid != os.getpid():
+        if self._environment is None or self._pid != os.getpid():
             if self._environment is not None:
                 self._environment.close()  # Inherited through a fork: of no use here, and in the way of a new one.
             self._environment = shared_environment(self.path)

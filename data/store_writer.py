@@ -9,7 +9,7 @@ import lmdb
 
 from data.store import LEFT_OUT, LENGTH_KEY, RESIZE_KEY, folder_name, resize_in, shared_environment
 from system.errors import InputError
-from system.files import lock, write_whole
+from system.files import lock, write_text
 
 EMPTY = 8192  # Bytes of an LMDB without entries; a smaller file was cut off as it was made.
 
@@ -34,9 +34,10 @@ class StoreWriter:
     def __enter__(self):
         with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = lock(self.folder / f".{self.path.name}.lock")
-            if self._lock is None:
+            held = lock(self.folder / f".{self.path.name}.lock")
+            if held is None:
                 raise InputError(f"{self.folder}: expected no other run to be writing {self.path.name} there")
+            self._lock = held
             if self.partial.exists() and not self._begun():
                 shutil.rmtree(self.partial)  # The last run ended between two steps.
         try:
@@ -64,17 +65,14 @@ class StoreWriter:
         """Store (key, PNG bytes) pairs, all or none of them."""
         if not images:
             return
-        with self._writing():
-            self._open()
-            with self._environment.begin(write=True) as transaction:
-                for key, value in images:
-                    transaction.put(key.encode(), value)
+        with self._writing(), self._open().begin(write=True) as transaction:
+            for key, value in images:
+                transaction.put(key.encode(), value)
 
     def finish(self, left_out=()):
         """Write the count and the keys of images left out, and give the data base its final name."""
         with self._writing():
-            self._open()
-            with self._environment.begin(write=True) as transaction:
+            with self._open().begin(write=True) as transaction:
                 transaction.delete(LENGTH_KEY)
                 records = 0 if self.resize == "squeeze" else 1
                 transaction.put(LENGTH_KEY, b"%05d" % (transaction.stat()["entries"] - records))
@@ -89,7 +87,7 @@ class StoreWriter:
     def _note(self, left_out):
         note = (self.path if self._data.exists() else self.partial) / LEFT_OUT
         if left_out:
-            write_whole(note, lambda file: file.write("".join(f"{key}\n" for key in left_out).encode()))
+            write_text(note, "".join(f"{key}\n" for key in left_out))
         else:
             note.unlink(missing_ok=True)
 
@@ -110,8 +108,9 @@ class StoreWriter:
         return self._partial_data.exists() and self._partial_data.stat().st_size >= EMPTY
 
     def _open(self):
+        """What is being written."""
         if self._environment is not None:
-            return
+            return self._environment
         self.partial.mkdir(exist_ok=True)
         if self._data.exists() and not self._begun():
             copy = self.partial / "data.copy"
@@ -122,6 +121,7 @@ class StoreWriter:
         if self.resize != "squeeze":
             with self._environment.begin(write=True) as transaction:
                 transaction.put(RESIZE_KEY, self.resize.encode())
+        return self._environment
 
     def _close(self):
         if self._environment is not None:

@@ -21,7 +21,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -33,7 +32,8 @@ from data.figure.poses import pose
 from data.figure.scene import scene
 from data.pose import TORSO
 from system.errors import InputError, command
-from system.files import write_whole
+from system.files import write_text, write_whole
+from system.progress import progress_bar
 
 VIEWS = (  # Number and view of an image's name, in the order in which poses are drawn.
     (1, "front"), (2, "side"), (3, "back"), (4, "full"), (7, "additional"),
@@ -109,7 +109,7 @@ def generate(root, identities, poses=5, size=(256, 176), seed=0, workers=None):
     jobs = [(index, number) for index in range(identities) for number in range(poses)]
     work = partial(_draw_one, root, size, seed, poses)
     workers = min(workers or os.cpu_count() or 1, len(jobs))
-    bar = partial(tqdm, total=len(jobs), desc="drawing", unit="image", dynamic_ncols=True, disable=None)
+    bar = partial(progress_bar, what="drawing", unit="image", total=len(jobs))
     if workers == 1:
         present = list(bar(map(work, jobs)))
     else:
@@ -150,7 +150,7 @@ def _annotation(points, size):
 
 
 def _write_text(path, text):
-    write_whole(path, lambda file: file.write(text.encode()))
+    write_text(path, text)
 
 
 def _write_pairs(root, identities, poses, seed, present):

@@ -73,7 +73,8 @@ class Workers:
             yield batch
 
     def _take(self, worker):
-        for deaths in range(1, DEATHS + 1):
+        deaths = 0
+        while True:
             try:
                 answer = worker.take()
             except (EOFError, OSError):
@@ -84,10 +85,11 @@ class Workers:
                 if isinstance(answer, Exception):
                     raise answer
                 return answer
-            if deaths < DEATHS:
-                self._tell(f"a worker {cause}; another one takes its place")
-                worker.start()
-        raise InputError(f"{self._setting}: {DEATHS} workers died one after the other; the last {cause}")
+            deaths += 1
+            if deaths == DEATHS:
+                raise InputError(f"{self._setting}: {DEATHS} workers died one after the other; the last {cause}")
+            self._tell(f"a worker {cause}; another one takes its place")
+            worker.start()
 
     def close(self):
         """End the processes. Does nothing in a process that got this object through a fork."""
@@ -174,10 +176,12 @@ def _serve(dataset, slots, pipe, place):
     cv2.setNumThreads(0)  # One worker, one thread.
     torch.set_num_threads(1)
     keep_memory()  # Of one batch, for the next.
-    parent = multiprocessing.parent_process().sentinel  # Ready when it has ended, however it did.
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    ended = parent.sentinel  # Ready when it has, however it did.
     turns = itertools.cycle(slots)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # The parent is gone.
-        while parent not in wait([pipe, parent]):
+        while ended not in wait([pipe, ended]):
             if (indices := pipe.recv()) is None:
                 break
             answer = _answer(dataset, indices, place, next(turns))
@@ -192,11 +196,11 @@ def _answer(dataset, indices, place, slot):
         return load_batch(dataset, indices, place, slot.stack)
     except InputError as error:
         return error
-    except Exception:
+    except Exception:  # noqa: BLE001 (it is raised where the batch is asked for)
         return RuntimeError(f"in a worker:\n{traceback.format_exc()}")
 
 
-def load_batch(dataset, indices, place=None, stack=torch.stack):
+def load_batch(dataset, indices, place=None, stack=torch.stack) -> dict:
     """The items of these indices, which are dicts: joined as torch does it, and the lists `damaged` into one.
 
     A worker gives its `place`, and its way to `stack` tensors.

@@ -2,29 +2,28 @@
 
 import torch
 
-from data.dataset import TestPairs
-from data.levels import to_device
-from diffusion.pictures import grid_picture, pair_pictures, picture_aspect
 from diffusion.precision import computing_in, within
 from diffusion.samplers import guided, image_generators, initial_noise, last, make_scheduler, noised, steps
 
-PREVIEW_PAIRS = 4
 
-
-@torch.no_grad()
 def draw_pairs(model, batch, sampling, seed):
     """Generated images (B, 3, H, W), not clipped, and the Condition, for a batch of TestPairs from `to_device`.
 
-    sampling: a config.schema.SamplingConfig. An image follows from the weights, its pair and name, and the seed. What
-    pairs share a source is encoded once.
+    sampling: a config.schema.SamplingConfig. An image follows from the weights, its pair and name, and the seed.
     """
+    drawn, condition = drawing_pairs(model, batch, sampling, seed)
+    return last(drawn).x_t, condition
+
+
+@torch.no_grad()
+def drawing_pairs(model, batch, sampling, seed):
+    """The Steps (see `drawing`) to the images of `draw_pairs`, and the Condition. A source is encoded once."""
     target_pose = batch["target_pose"]
     first, sources = shared_sources(batch["source"])
     generators = image_generators(seed, batch["result"])
     with computing_in(sampling.precision, target_pose.device):
         condition = model.encode(batch["source_image"][first], batch["source_pose"][first], target_pose, sources)
-    drawn = drawing(model, target_pose, condition, batch["source_image"], sampling, generators)
-    return last(drawn).x_t, condition
+    return drawing(model, target_pose, condition, batch["source_image"], sampling, generators), condition
 
 
 def drawing(model, target_pose, condition, begin, sampling, generators, kept=None):
@@ -55,36 +54,3 @@ def batches_of(results, size):
 def filled(batch, size):
     """A batch of `size` indices, the last one repeated: compiled networks know one size."""
     return batch + batch[-1:] * (size - len(batch))
-
-
-class Preview:
-    """The first test pairs, drawn at intervals. They are read at once, so that a fault in them shows at the start."""
-
-    def __init__(self, config, device):
-        self.size, self.resize = config.model.image_size, config.data.resize
-        pairs = TestPairs(config.data.root, self.size, targets=True, resize=self.resize)
-        items = [pairs[i] for i in range(min(PREVIEW_PAIRS, len(pairs)))]
-        self.batch = to_device(torch.utils.data.default_collate(items), device)
-        self.sampling = config.sampling
-        self.seed = config.training.seed
-
-    def draw(self, model, stopped=None):
-        """A grid of the pairs as `model` draws them, an RGB image; None if `stopped()` comes true on the way."""
-        check = model.denoiser.register_forward_pre_hook(lambda *_: _stop_if(stopped))
-        try:
-            generated, condition = draw_pairs(model, self.batch, self.sampling, self.seed)
-        except _Stopped:
-            return None
-        finally:
-            check.remove()
-        aspect = picture_aspect(self.size, self.resize)
-        return grid_picture(pair_pictures(self.batch, condition, generated), height=256, aspect=aspect)
-
-
-class _Stopped(Exception):  # noqa: N818
-    """Ends the drawing of a preview."""
-
-
-def _stop_if(stopped):
-    if stopped and stopped():
-        raise _Stopped

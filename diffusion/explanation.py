@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from data.keypoint_values import missing
 from data.resize import fit, placement, shown, unfit
 from diffusion.pictures import flow_picture, mask_picture, skeleton_picture
-from models.flow_losses import resize_flow
+from flow_ops import resize_flow
 from system.errors import InputError
 
 HEIGHT, GAP, TITLE = 320, 12, 26  # Of each panel, between them, and of what stands above each; pixels.
@@ -50,10 +50,10 @@ class View(NamedTuple):
         top, left, bottom, right = shown(self.frame, self.size, self.mode)
         draw, font = ImageDraw.Draw(panel), ImageFont.load_default(size=12)
         for number, (x, y) in enumerate(points):
-            x = np.clip((x + 0.5 - left) * panel.width / (right - left), RADIUS, panel.width - RADIUS)
-            y = np.clip((y + 0.5 - top) * panel.height / (bottom - top), RADIUS, panel.height - RADIUS)
-            draw.circle((x, y), RADIUS, fill=COLOURS[number % len(COLOURS)], outline="black", width=2)
-            draw.text((x, y), str(number + 1), fill="black", font=font, anchor="mm")
+            across = np.clip((x + 0.5 - left) * panel.width / (right - left), RADIUS, panel.width - RADIUS)
+            down = np.clip((y + 0.5 - top) * panel.height / (bottom - top), RADIUS, panel.height - RADIUS)
+            draw.circle((across, down), RADIUS, fill=COLOURS[number % len(COLOURS)], outline="black", width=2)
+            draw.text((across, down), str(number + 1), fill="black", font=font, anchor="mm")
         return panel
 
 

@@ -16,6 +16,10 @@ BETA_FIRST, BETA_LAST = 1e-4, 2e-2
 class GaussianDiffusion(nn.Module):
     """A linear schedule of 1000 steps. A module only so that its tables follow to a device; it has no weights."""
 
+    sqrt_alpha_bar: torch.Tensor
+    sqrt_one_minus_alpha_bar: torch.Tensor
+    x_0_from_noise: torch.Tensor
+
     def __init__(self):
         super().__init__()
         beta = torch.linspace(BETA_FIRST, BETA_LAST, STEPS, dtype=torch.float64)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 
 from data.images import to_image
-from models.flow_losses import resize_flow
+from flow_ops import resize_flow
 
 GAP, HEADING = 8, 30
 ASPECT = 176 / 256  # Width over height of DeepFashion's photos, which are squeezed to a square.

@@ -1,9 +1,8 @@
 """The model as a program uses it: a photo, its pose and another pose in, pictures out."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from diffusers.utils import BaseOutput
 
@@ -16,12 +15,14 @@ from data.pose import pose_levels
 from data.resize import fit, placement, unfit
 from diffusion.drawing import drawing
 from diffusion.precision import computing_in
-from diffusion.samplers import Kept
-from flow_ops import bilinear_warp
+from diffusion.samplers import Kept, last
+from flow_ops import bilinear_warp, resize_flow
 from models.condition import Mixture
-from models.flow_losses import resize_flow
 from models.pose_transfer import PoseTransferModel
 from system.errors import InputError
+from system.seeds import seeded
+
+OUTPUTS = ("pil", "np", "pt")
 
 
 class Person(NamedTuple):
@@ -53,7 +54,7 @@ class Flows(NamedTuple):
 class PoseTransferOutput(BaseOutput):
     """`images`: what `output_type` says, one for each generator."""
 
-    images: list | np.ndarray | torch.Tensor
+    images: Any  # A list of pictures, an array or a tensor.
 
 
 class PoseTransferPipeline:
@@ -109,10 +110,8 @@ class PoseTransferPipeline:
         changes = {name: value for name, value in changes.items() if value is not None}
         sampling = dataclasses.replace(sampling or self.sampling, **changes)
         person = source if isinstance(source, Person) else self.person(source, source_pose)
-        for step in self.steps(person, target_pose, sampling, generators_of(generator, num_images), other, kept):
-            if callback_on_step_end:
-                callback_on_step_end(self, step.number, step.t, {"x_t": step.x_t, "x_0": step.x_0})
-        pictures = step.x_t
+        steps = self.steps(person, target_pose, sampling, generators_of(generator, num_images), other, kept)
+        pictures = last(self._calling(callback_on_step_end, steps) if callback_on_step_end else steps).x_t
         if output_type == "pil":
             return PoseTransferOutput([self.shown(picture, target_pose.size) for picture in pictures])
         pictures = pictures.clamp(-1, 1).add(1).div(2)
@@ -143,13 +142,17 @@ class PoseTransferPipeline:
         begin = begin.expand(len(generators), -1, -1, -1)
         yield from drawing(self.model, pose, condition, begin, sampling, generators, kept)
 
+    def _calling(self, callback, steps):
+        """The same steps, with a call after each."""
+        for step in steps:
+            callback(self, step.number, step.t, {"x_t": step.x_t, "x_0": step.x_0})
+            yield step
+
     @torch.no_grad()
     def condition(self, person, pose, precision):
         """The Condition for a person and pose maps (B, 20, H, W)."""
-        rows = [0] * len(pose)
-        features = {stride: tuple(map_[rows] for map_ in maps) for stride, maps in person.features.items()}
         with computing_in(precision, self.device):
-            return self.model.encode(person.image[rows], person.pose[rows], pose, features=features)
+            return self.model.encode(person.image, person.pose, pose, [0] * len(pose), person.features)
 
     def keep(self, picture, mask):
         """The Kept of a picture and a mask of its size, which is white where the picture is drawn anew.
@@ -204,9 +207,6 @@ class PoseTransferPipeline:
         return bilinear_warp(other.mask, resize_flow(finest.float(), self.size)) * other.share
 
 
-OUTPUTS = ("pil", "np", "pt")
-
-
 def generators_of(generator, count):
     """`count` generators: those given, or new ones seeded from the one given, or from the machine's entropy."""
     if type(count) is not int or count < 1:
@@ -218,11 +218,4 @@ def generators_of(generator, count):
     if generator is not None and count == 1:
         return [generator]
     seeds = torch.randint(2**62, (count,), generator=generator or seeded())
-    return [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
-
-
-def seeded(seed=None):
-    """A new generator on the CPU, seeded with a number, or from the machine's entropy."""
-    generator = torch.Generator()
-    generator.seed() if seed is None else generator.manual_seed(seed)
-    return generator
+    return [seeded(seed) for seed in seeds.tolist()]

@@ -10,10 +10,10 @@ import collections
 import zlib
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from diffusion.gaussian import BETA_FIRST, BETA_LAST, STEPS
+from system.seeds import derived_seed, seeded
 
 SCHEDULE = {"num_train_timesteps": STEPS, "beta_start": BETA_FIRST, "beta_end": BETA_LAST, "beta_schedule": "linear"}
 
@@ -141,14 +141,9 @@ def guided(model, target_pose, condition, guidance, interval=(0, STEPS - 1)):
 
 def image_generators(seed, names):
     """One CPU generator per image, from the seed and the image's name: a picture depends on nothing else."""
-    return [torch.Generator().manual_seed(derived_seed(seed, zlib.crc32(name.encode()))) for name in names]
+    return [seeded(derived_seed(seed, zlib.crc32(name.encode()))) for name in names]
 
 
 def initial_noise(generators, size):
     """x_T for images of size (H, W), one generator each: (B, 3, H, W) on the CPU, the same for every device."""
     return torch.stack([torch.randn(3, *size, generator=generator) for generator in generators])
-
-
-def derived_seed(*numbers):
-    """A seed that follows from non-negative integers, and is unrelated for any others."""
-    return int(np.random.SeedSequence((len(numbers), *numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))

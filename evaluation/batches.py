@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from tqdm import tqdm
+
+from system.progress import progress_bar
 
 BATCH = 32
 THREADS = min(4, os.cpu_count() or 1)  # Pillow and OpenCV leave the interpreter free while they decode and resize.
@@ -17,7 +18,7 @@ def read_batches(read, items, name):
     name: what the progress bar says. An exception of `read` comes through at its place.
     """
     chunks = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
-    bar = tqdm(desc=name, total=len(items), unit="image", leave=False, disable=None)
+    bar = progress_bar(what=name, unit="image", total=len(items), leave=False)
     with bar, ThreadPoolExecutor(THREADS) as pool:
         ready = []
         for chunk in (*chunks, []):

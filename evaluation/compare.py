@@ -56,4 +56,5 @@ def _ssim(image, truth, variant):
     else:
         settings = {"gaussian_weights": True, "sigma": variant.sigma, "use_sample_covariance": False}
         settings["data_range"] = levels
-    return float(structural_similarity(truth, image, channel_axis=-1, **settings))
+    score = structural_similarity(truth, image, channel_axis=-1, **settings)
+    return float(score)  # pyright: ignore[reportArgumentType] (one number, unless asked for more)

@@ -15,19 +15,20 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
-from config.checks import validate_sampling
 from config.flags import Parser, whole
+from config.sampling_flags import add_sampling_flags, sampling_settings
 from data.dataset import TestPairs
 from data.levels import to_device
 from data.synthetic import pair_flow
+from data.workers import load_batch
 from diffusion.drawing import draw_pairs
 from evaluation.statistics import estimates, people_of
 from evaluation.wording import counted, sides
 from models.pose_transfer import PoseTransferModel
 from system.errors import InputError, command
-from system.files import writable_folder, write_whole
+from system.files import writable_folder, write_text
+from system.progress import progress_bar
 
 BATCH = 8
 FEWEST_PIXELS = 3  # Visible ones, of a pair that counts: an affine flow through fewer is any.
@@ -65,7 +66,7 @@ def main(arguments=None):
     parser = Parser(__doc__, prog="python -m evaluation.flow")
     parser.add_argument("--checkpoint", required=True, help="a checkpoint or run folder")
     parser.add_argument("--data", required=True, help="what data/synthetic.py wrote")
-    parser.add_argument("--steps", type=whole("--steps", 1, 1000), help="of sampling; default: as its config.yaml says")
+    add_sampling_flags(parser)
     parser.add_argument("--seed", type=whole("--seed", 0), default=0)
     parser.add_argument("--limit", type=whole("--limit", 1), help="the first pairs only")
     parser.add_argument("--out", metavar="FILE", help="write the numbers there too, as JSON")
@@ -80,9 +81,7 @@ def main(arguments=None):
         )
     if not model.config.flow:
         raise InputError(f"{options.checkpoint}: expected a model with a flow; its model.flow is false")
-    sampling = model.experiment.sampling
-    sampling.steps = options.steps or sampling.steps
-    validate_sampling(sampling, prefix="--")
+    sampling = sampling_settings(options, model.experiment.sampling)
     found = measure(model, options.data, sampling, options.seed, options.limit)
     print(_table(found.rows))
     shape = sides(model.config.image_size)
@@ -98,7 +97,7 @@ def main(arguments=None):
             "left_out": found.left_out,
             "rows": {name: row._asdict() for name, row in found.rows.items()},
         }
-        write_whole(options.out, lambda file: file.write(f"{json.dumps(record, indent=2)}\n".encode()))
+        write_text(options.out, f"{json.dumps(record, indent=2)}\n")
 
 
 def measure(model, root, sampling, seed, limit=None):
@@ -111,7 +110,7 @@ def measure(model, root, sampling, seed, limit=None):
     pairs = TestPairs(root, model.config.image_size, targets=False)
     chosen = range(len(pairs))[:limit]
     errors, people, left_out = {"zero": [], "best affine": []}, [], 0
-    with tqdm(total=len(chosen), desc="flow", unit="pair", leave=False, disable=None) as bar:
+    with progress_bar(what="flow", unit="pair", total=len(chosen), leave=False) as bar:
         for start in range(0, len(chosen), BATCH):
             batch_of = chosen[start : start + BATCH]
             items = [pairs[i] for i in batch_of]
@@ -123,7 +122,7 @@ def measure(model, root, sampling, seed, limit=None):
                 people += people_of(item["target"] for item in items)
                 errors["zero"] += [flow_errors(np.zeros_like(truth[0]), *truth) for truth in truths]
                 errors["best affine"] += [flow_errors(best_affine(*truth), *truth) for truth in truths]
-                batch = to_device(torch.utils.data.default_collate(items), device)
+                batch = to_device(load_batch(items, range(len(items))), device)
                 for name, found in _model_errors(model, batch, truths, sampling, seed).items():
                     errors.setdefault(name, []).extend(found)
             bar.update(len(batch_of))

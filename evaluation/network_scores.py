@@ -119,9 +119,11 @@ def _reader(reference, protocol, size, options, scores, network):
     if reference.file:
         statistics = read_statistics(reference.file, protocol, size, network)
         given, used, images_digest = (statistics.record[name] for name in ("given", "used", "images"))
+        features = functools.cache(lambda: statistics.features)
     else:
         images = reference.images[: protocol.kept(len(reference.images))]
         given, used, images_digest = len(reference.images), len(images), names_digest(reference.names[: len(images)])
+        features = functools.cache(lambda: inception_features(images, protocol, size, options.cache, network))
     scores.record["reference"] = {"where": str(reference.where), "given": given, "used": used, "names": images_digest}
     _note_dropped(scores, range(used), range(given), "real images", protocol)
     if protocol.published_reference not in (None, given):
@@ -129,9 +131,7 @@ def _reader(reference, protocol, size, options, scores, network):
             f"FID and its like compare with {given:,} real images; "
             f"published numbers of protocol {protocol.name} with {protocol.published_reference:,}."
         )
-    if reference.file:
-        return lambda: statistics.features
-    return functools.cache(lambda: inception_features(images, protocol, size, options.cache, network))
+    return features
 
 
 def _loaded(network, scores):

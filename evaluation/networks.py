@@ -92,10 +92,11 @@ class Inception(_Pretrained):
                 _take_fid_blocks(self.network)
         tensors = self._read(self.network.state_dict(), f"Inception v3 of {CLASSES[kind]} classes")
         self.network.load_state_dict(tensors, assign=True)
-        self.network.fc = nn.Identity()
+        self.network.add_module("fc", nn.Identity())
         self._settle()
 
     def forward(self, images):
+        """Features (B, 2048) of images in [0, 1]."""
         with vision.inference():
             images = images.to(vision.device())
             images = F.interpolate(images, (299, 299), mode="bilinear", align_corners=False)  # (B, 3, 299, 299)
@@ -110,7 +111,7 @@ class LPIPS(_Pretrained):
 
     def __init__(self, trunk, folder=None):
         super().__init__(trunk, folder)
-        self.network = vision._LPIPS(net=trunk, pnet_rand=True)
+        self.network = vision._LPIPS(net=trunk, pnet_rand=True)  # noqa: SLF001 (torchmetrics has no other)
         own = self.network.net.state_dict()  # slice2.3.weight: features.3.weight in torchvision's file.
         names = {f"features.{name.partition('.')[2]}": name for name in own}
         tensors = self._read({theirs: own[name] for theirs, name in names.items()}, f"torchvision's {trunk} network")
@@ -118,6 +119,7 @@ class LPIPS(_Pretrained):
         self._settle()
 
     def forward(self, a, b):
+        """Distances (B,)."""
         with vision.inference():
             return self.network(a.to(vision.device()), b.to(vision.device())).flatten()  # (B,)
 

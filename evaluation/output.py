@@ -4,9 +4,10 @@ import json
 import os
 from pathlib import Path
 
+from data.images import write_png
 from evaluation.record import per_image_csv, plain, record_json
 from system.errors import InputError
-from system.files import writable_folder, write_whole
+from system.files import writable_folder, write_text
 
 FILES = ("per_image.csv", "examples.png", "metrics.json")
 # The flags that say what the scores are of.
@@ -55,7 +56,7 @@ def save(report, out, flags):
     """Write FILES into the folder `out`, each one whole."""
     from evaluation.examples import examples_picture  # Imports torch, which takes a while.
 
-    write_whole(out / "per_image.csv", lambda file: file.write(per_image_csv(report).encode()))
-    write_whole(out / "metrics.json", lambda file: file.write(record_json(report, flags).encode()))
+    write_text(out / "per_image.csv", per_image_csv(report))
+    write_text(out / "metrics.json", record_json(report, flags))
     examples = examples_picture(report)
-    write_whole(out / "examples.png", lambda file: examples.save(file, format="PNG"))
+    write_png(out / "examples.png", examples)

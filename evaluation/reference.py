@@ -24,7 +24,7 @@ class Reference:
 
     where: Path
     images: tuple[Path, ...] = ()  # Sorted; the first protocol.kept(..) of them are used.
-    base: Path | None = None  # The folder or root that the images lie below.
+    base: Path = Path()  # The folder or root that the images lie below.
     file: Path | None = None
 
     @property

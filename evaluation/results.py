@@ -73,10 +73,9 @@ def distinct_names(folders):
     for n, path in enumerate(paths):
         if path in paths[:n]:
             raise InputError(f"{folders[n]}: given twice")
-    for length in range(1, max(len(path.parts) for path in paths) + 1):
-        names = ["/".join(path.parts[-length:]) for path in paths]
-        if len(set(names)) == len(names):
-            break
+    longest = max(len(path.parts) for path in paths)
+    ends = (["/".join(path.parts[-length:]) for path in paths] for length in range(1, longest + 1))
+    names = next(names for names in ends if len(set(names)) == len(names))
     return dict(zip(names, map(Path, folders), strict=True))
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from tqdm import tqdm
 
 from evaluation import measures
 from evaluation.compare import pixel_scores
@@ -20,6 +19,7 @@ from evaluation.pose_mask import target_mask
 from evaluation.results import Result
 from system.errors import InputError
 from system.files import sha256_of
+from system.progress import progress_bar
 
 _PAIRS_PER_PROCESS = 32  # Fewer are scored sooner than another process starts.
 _CHUNK, _AHEAD = 8, 4  # Pairs that go to a process at a time; chunks under way for each process.
@@ -68,8 +68,8 @@ def _score_pixels(methods, root, protocol, size, metrics):
     pairs = list(zip(*methods.values(), strict=True))  # For each pair, the Result of each method.
     photos, rows = {}, []
     scored = _map(partial(_score_pair, root, protocol, size, metrics), pairs)
-    for results, (photo, row) in tqdm(
-        zip(pairs, scored, strict=True), "scoring", len(pairs), unit="pair", leave=False, disable=None
+    for results, (photo, row) in progress_bar(
+        zip(pairs, scored, strict=True), "scoring", unit="pair", total=len(pairs), leave=False
     ):
         photos[results[0].target_image] = photo
         rows.append(row)

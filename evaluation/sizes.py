@@ -96,7 +96,7 @@ class _Header(NamedTuple):
     """What an image file says of itself."""
 
     size: tuple[int, int]  # Height, width.
-    kind: str  # Such as PNG.
+    kind: str | None  # Such as PNG.
     mode: str  # Pillow's, such as RGB.
 
 

@@ -16,7 +16,7 @@ MISSED = ("nms", "qnms")  # Box operators that torchvision's Python code names.
 def _declare_operators():
     """Declare MISSED where torchvision's library cannot be loaded. It lasts as long as the Library returned."""
     found = importlib.util.find_spec("torchvision")
-    if found is None:
+    if found is None or found.origin is None:
         return None
     try:
         for library in Path(found.origin).parent.glob("_C*"):

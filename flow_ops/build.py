@@ -10,7 +10,7 @@ import subprocess
 from config.flags import Parser
 from flow_ops.kernels import ARCHITECTURES, FLAGS, SOURCE, built_file
 from system.errors import InputError, command
-from system.files import write_whole
+from system.files import write_text, write_whole
 
 
 @command
@@ -51,7 +51,7 @@ def build():
         reports.append(done.stderr)
 
     write_whole(built_file(), compile_into)
-    write_whole(_report_file(), lambda file: file.write(reports[0].encode()))
+    write_text(_report_file(), reports[0])
     for other in built_file().parent.glob("kernels-*"):
         if other.stem != built_file().stem:
             other.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ def main():
     for dtype in cuda_path.DTYPES:
         for operation, tensors, rest in examples(device, dtype):
             output, gradients = errors(operation, tensors, rest)
-            title = f"{operation}, k = {rest[0]}" if operation == "flow_local_attention" else operation
+            title = "{}, k = {}".format(operation, *rest) if operation == "flow_local_attention" else operation
             row = title, cuda_path.DTYPES[dtype], "torch" if reason else "cuda"
             print(COLUMNS.format(*row, f"{output:.1e}", f"{gradients:.1e}"))
 

@@ -37,7 +37,7 @@ def _packed(x):
 @torch.library.custom_op("flow_ops::taps", mutates_args=())
 def taps(source: torch.Tensor, flow: torch.Tensor, logits: torch.Tensor | None, kind: str) -> torch.Tensor:
     """source (B, C, H', W') in whole packs of channels; flow, logits float32."""
-    source, flow, logits = _laid_out(source), _contiguous(flow), _contiguous(logits)
+    source, flow, logits = _laid_out(source), flow.contiguous(), _contiguous(logits)
     batch, channels, height, width = source.shape
     rows, columns = flow.shape[2:]
     out = _empty(source, rows, columns)
@@ -65,7 +65,7 @@ def taps_backward(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Gradients of source, flow and logits; those not asked for, or of what is not there, are empty."""
     source, gradient = _laid_out(source), _laid_out(gradient)
-    weighed = flow, logits = _contiguous(flow), _contiguous(logits)
+    weighed = flow, logits = flow.contiguous(), _contiguous(logits)
     batch, channels, height, width = source.shape
     sizes = batch, channels, height, width, *flow.shape[2:]
     threads, dtype = flow[:, 0].numel() * kernels.LANES, DTYPES[source.dtype]

@@ -7,6 +7,7 @@ entries on torch's current stream.
 
 import functools
 import hashlib
+import importlib
 import logging
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def unusable_because(device):
 
 
 # As torch.compiler.assume_constant_result marks it, without the second that importing the compiler takes.
-unusable_because._dynamo_marked_constant = True
+unusable_because._dynamo_marked_constant = True  # noqa: SLF001  # pyright: ignore[reportFunctionMemberAccess]
 
 
 @functools.cache
@@ -47,7 +48,7 @@ def _fault_of_gpu(index):
     else:
         try:
             _entry(index, "bilinear_list")
-        except Exception as error:  # CuPy's errors share no class, and none of them is fatal here.
+        except Exception as error:  # noqa: BLE001 (CuPy's errors share no class, and none of them is fatal here)
             fault = f"CuPy cannot load them ({(str(error).strip() or type(error).__name__).splitlines()[-1]})"
     if fault:
         logger.warning("flow_ops: CUDA kernels cannot run, since %s; torch's operations take their place.", fault)
@@ -70,9 +71,14 @@ def _as_number(argument):
     return argument.data_ptr() if torch.is_tensor(argument) else argument or 0
 
 
-def _start_on_gpu(device, name, blocks, numbers):
-    import cupy
+@functools.cache
+def _cupy():
+    """CuPy, which is there beside a GPU."""
+    return importlib.import_module("cupy")
 
+
+def _start_on_gpu(device, name, blocks, numbers):
+    cupy = _cupy()
     stream = cupy.cuda.ExternalStream(torch.cuda.current_stream(device).cuda_stream)
     with cupy.cuda.Device(device.index), stream:
         _entry(device.index, name)((blocks,), (THREADS,), tuple(numbers))
@@ -80,8 +86,7 @@ def _start_on_gpu(device, name, blocks, numbers):
 
 @functools.cache
 def _entry(index, name):
-    import cupy
-
+    cupy = _cupy()
     with cupy.cuda.Device(index):
         return _module(index).get_function(name)
 
@@ -89,8 +94,7 @@ def _entry(index, name):
 @functools.cache
 def _module(index):
     """What is built ahead, if this GPU and its driver can load it; else the source, compiled now by NVRTC."""
-    import cupy
-
+    cupy = _cupy()
     if built_file().is_file():
         module = cupy.RawModule(path=str(built_file()))
         try:

@@ -101,9 +101,9 @@ class LocalAttention(nn.Module):
         super().__init__()
         self.channels = channels
         self.kernel = kernel
-        # A single sample needs no weighing.
-        self.to_hidden = nn.Conv2d(2 * channels, hidden, kernel) if kernel > 1 else None
-        self.to_logits = nn.Conv2d(hidden, kernel**2, 1) if kernel > 1 else None
+        if kernel > 1:  # A single sample needs no weighing.
+            self.to_hidden = nn.Conv2d(2 * channels, hidden, kernel)
+            self.to_logits = nn.Conv2d(hidden, kernel**2, 1)
 
     def forward(self, x, flow, site):
         """(B, C, H, W) of the source's features, along the calibrated flow (B, 2, H, W)."""

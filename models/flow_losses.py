@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from flow_ops import gaussian_warp
+from flow_ops import gaussian_warp, resize_flow
 
 LARGEST_DISTANCE = 765  # Pixels that 1 stands for in the distances of a pose map.
 LIMB_REACH = 0.08  # Distance at which closeness is 1/e, in image heights.
@@ -16,9 +16,9 @@ class FlowLoss(nn.Module):
 
     def __init__(
         self,
-        extractor,      # Image -> list of feature maps, one per stride, finest first.
-        kernels,        # Window of the affine regularisation by stride, finest first.
-        limb_weight=0,  # Of the closeness to each limb, as features beside those of the image; these have 1.
+        extractor,        # Image -> list of feature maps, one per stride, finest first.
+        kernels,          # Window of the affine regularisation by stride, finest first.
+        limb_weight=0.0,  # Of the closeness to each limb, as features beside those of the image; these have 1.
     ):  # fmt: skip
         super().__init__()
         self.extractor, self.kernels, self.limb_weight = extractor, kernels, limb_weight
@@ -30,8 +30,8 @@ class FlowLoss(nn.Module):
         """
         correctness = affine = 0
         for (stride, kernel), a, b in zip(self.kernels.items(), source, target, strict=True):
-            for flow in flows[stride]:
-                flow, count = flow.float(), len(flows[stride])
+            count = len(flows[stride])
+            for flow in (flow.float() for flow in flows[stride]):
                 correctness = correctness + sampling_correctness(resize_flow(flow, a.shape[2:]), a, b) / count
                 affine = affine + affine_regularisation(flow, kernel) / count
         return correctness, affine
@@ -106,14 +106,6 @@ def affine_regularisation(flow, kernel):
     windows = windows - windows.mean(dim=2, keepdim=True)
     residual = torch.einsum("pq,bcqn->bcpn", _affine_residual(kernel).to(flow), windows)
     return residual.square().sum(dim=(1, 2)).mean()
-
-
-def resize_flow(flow, size):
-    """A flow on another grid: nearest values, scaled to that grid's pixels. (B, 2, H, W) -> (B, 2, *size)."""
-    if flow.shape[2:] == size:
-        return flow
-    scale = flow.new_tensor([size[1] / flow.shape[3], size[0] / flow.shape[2]])[:, None, None]
-    return F.interpolate(flow, size=size) * scale
 
 
 def _affine_residual(kernel):

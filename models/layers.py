@@ -65,6 +65,7 @@ class ResBlock(Recomputable):
         h, x = self._convolved_in(x, skip)  # (B, out_channels, H', W'), both
         modulation = None
         if self.modulation is not None:
+            assert time is not None
             modulation = self.modulation(F.silu(time))
             modulation = modulation if len(modulation) == 1 else _repeated(modulation, len(h))
         return _added(self.conv_out(self.dropout(self.norm_out(h, modulation))), x)
@@ -84,6 +85,7 @@ class ResBlock(Recomputable):
 
         Convolutions are linear in their input channels. A group that lies across the seam belongs to x.
         """
+        assert isinstance(self.skip, nn.Conv2d)  # The channels of a skip are more than go out.
         seam = self.norm_in.whole_groups(x.shape[1])
         across = seam - x.shape[1]
         x = torch.cat([x, _repeated(skip[:, :across], len(x))], dim=1) if across else x
@@ -199,9 +201,11 @@ class SyncedBatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _track(self, mean, variance, count):
-        self.num_batches_tracked += 1
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
+        tracked = dict(self.named_buffers())
+        assert self.momentum is not None
+        tracked["num_batches_tracked"] += 1
+        tracked["running_mean"].lerp_(mean, self.momentum)
+        tracked["running_var"].lerp_(variance * count / max(count - 1, 1), self.momentum)
 
 
 class MeanOverProcesses(torch.autograd.Function):

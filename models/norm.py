@@ -117,7 +117,7 @@ def moments(x, groups):
     sums are cascades, so they keep them; a block of rows at a time, the squares stay in the cache. Where a mean is a
     hundred times the deviation, three digits of the variance are left.
     """
-    total = squares = 0
+    total = squares = x.new_zeros(())  # (B, C) from the first block on.
     for block in x.split(max(1, BLOCK // x[:, :, 0].numel()), dim=2):
         total = total + block.sum(dim=(2, 3))
         squares = squares + block.square().sum(dim=(2, 3))

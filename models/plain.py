@@ -14,7 +14,7 @@ _plain = False
 @contextlib.contextmanager
 def plain_path():
     """Within it, the networks take the plain path; it is many times slower on some devices, and never faster."""
-    global _plain
+    global _plain  # noqa: PLW0603 (it is put back below)
     before, _plain = _plain, True
     try:
         yield

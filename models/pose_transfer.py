@@ -17,7 +17,7 @@ from models.plain import is_plain
 from models.pretrained import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, fetch, load_weights, read_config, save_tensors
 from models.reference_encoder import ReferenceEncoder
 from models.unet import UNet
-from system.files import write_whole
+from system.files import write_text
 
 CARD_TEMPLATE = Path(__file__).with_name("model_card.md.jinja").read_text(encoding="utf-8")
 
@@ -107,11 +107,11 @@ class PoseTransferModel(
         folder, config = Path(folder), config or self.experiment
         if not isinstance(config, Config):
             raise TypeError(f"config: expected a config.schema.Config, got {type(config).__name__}")
-        write_whole(folder / CONFIG_FILE, lambda file: file.write(to_yaml(config).encode()))
+        write_text(folder / CONFIG_FILE, to_yaml(config))
         if not (folder / CARD_FILE).exists():
             parameters = sum(parameter.numel() for parameter in self.parameters())
             card = self.generate_model_card(config=config, parameters=parameters, **(model_card_kwargs or {}))
-            write_whole(folder / CARD_FILE, lambda file: file.write(f"{card}\n".encode()))
+            write_text(folder / CARD_FILE, f"{card}\n")
 
     @classmethod
     def from_pretrained(cls, name, **hub):

@@ -108,9 +108,9 @@ def save_tensors(tensors, path):
     """Write a safetensors file, whole or not at all. Raises InputError where writing fails."""
     separate, seen = {}, set()
     for name, tensor in tensors.items():
-        tensor = tensor.contiguous()
-        separate[name] = tensor.clone() if tensor.data_ptr() in seen else tensor
-        seen.add(tensor.data_ptr())
+        whole = tensor.contiguous()
+        separate[name] = whole.clone() if whole.data_ptr() in seen else whole
+        seen.add(whole.data_ptr())
 
     def write(file):
         try:

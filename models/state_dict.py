@@ -22,7 +22,7 @@ def check_tensors(tensors, like, path, expected, optional=()):
     for name, tensor in tensors.items():
         if name not in like:
             continue
-        if not is_plain(tensor):
+        if not is_dense(tensor):
             faults.append(f"{name} is no plain tensor")
         elif tensor.shape != like[name].shape:
             faults.append(f"{name} is {tuple(tensor.shape)}, not {tuple(like[name].shape)}")
@@ -32,7 +32,7 @@ def check_tensors(tensors, like, path, expected, optional=()):
         raise InputError(f"{path}: expected {expected}; {_first(faults, '; ')}")
 
 
-def is_plain(value):
+def is_dense(value):
     """Whether a value is a dense tensor in memory."""
     return (
         type(value) in (torch.Tensor, torch.nn.Parameter)

@@ -57,7 +57,7 @@ def read_torch_file(path):
     unread = set()
     try:
         names, mapped = _look_into_archive(path) if _is_archive(path) else (_names_in_legacy_file(path), False)
-        stand_ins = [(_stand_in(path, name, unread), spelling) for spelling, name in names.items()]
+        stand_ins: list = [(_stand_in(path, name, unread), spelling) for spelling, name in names.items()]
         with _lock, torch.serialization.safe_globals(stand_ins):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except InputError:
@@ -127,6 +127,8 @@ def _names_in_pickle(file):
     """The classes and functions that a pickle refers to, as it may spell them -> as Python 3 does."""
     names = {}
     for opcode, argument, _ in pickletools.genops(file):
+        if argument is None:
+            continue
         if opcode.name == "PROTO" and argument > 2:
             raise pickle.UnpicklingError(f"it is pickled by protocol {argument}, and torch.save does by 2")
         if opcode.name == "GLOBAL":

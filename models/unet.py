@@ -1,6 +1,7 @@
 """The denoising U-Net: slim at high resolution, flow attention at low, MSFF on the skips in between."""
 
 import dataclasses
+from typing import Any
 
 import torch
 from torch import nn
@@ -97,7 +98,7 @@ class UNet(nn.Module):
         """The Site of each flow attention, by its place, for `Condition.sites`: what sampling need not repeat."""
         sites = {}
         for stride, before, after in zip(self.deep_strides, self.deep_in, self.deep_out, strict=True):
-            sites |= before.prepare(condition, stride) | after.prepare(condition, stride)
+            sites |= before.prepare(condition, stride) | after.prepare(condition, stride)  # pyright: ignore[reportCallIssue]
         return sites | self.middle.prepare(condition, self.deep_strides[-1])
 
 
@@ -119,6 +120,7 @@ class AttendingLevel(Recomputable):
     """A part of the U-Net with flow attention in it."""
 
     place, feature = "", 0  # What its sites are called, and which of the stride's two reference features they take.
+    attention: FlowAttention | UnwarpedFeature
 
     def prepare(self, condition, stride):
         """{place: Site} for a condition."""
@@ -151,7 +153,7 @@ class AttendingLevel(Recomputable):
 class Branches:
     """The condition of a forward pass, and which of its samples it is for."""
 
-    condition: object  # A Condition or a Mixture, or None.
+    condition: Any  # A Condition or a Mixture, or None.
     count: int  # Samples, each branch counted once.
     both: bool  # Whether they are predicted with the condition and without it.
 

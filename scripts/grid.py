@@ -13,13 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config.flags import Parser, whole
 from data.dataset import TestPairs
-from data.images import read_rgb, to_tensor
+from data.images import read_rgb, to_tensor, write_png
 from data.levels import to_device
 from data.resize import fit
+from data.workers import load_batch
 from diffusion.pictures import grid_picture, pair_pictures, picture_aspect
 from models.pose_transfer import PoseTransferModel
 from system.errors import command
-from system.files import write_whole
 
 
 @command
@@ -38,15 +38,14 @@ def main():
     size, resize = model.config.image_size, model.experiment.data.resize
     pairs = TestPairs(args.data, size, targets=True, resize=resize)
     chosen = spread(len(pairs), args.pairs)
-    items = [pairs[i] for i in chosen]
-    batch = to_device(torch.utils.data.default_collate(items), "cpu")
-    generated = [to_tensor(fit(read_rgb(Path(args.generated) / item["result"]), size, resize)) for item in items]
+    batch = to_device(load_batch(pairs, chosen), "cpu")
+    generated = [to_tensor(fit(read_rgb(Path(args.generated) / name), size, resize)) for name in batch["result"]]
     with torch.no_grad():
         condition = model.encode(batch["source_image"], batch["source_pose"], batch["target_pose"])
     columns = pair_pictures(batch, condition, generated)
     grid = grid_picture(columns, args.height, picture_aspect(size, resize))
-    write_whole(args.out, lambda file: grid.save(file, format="PNG"))
-    print(f"{args.out}: {len(items)} pairs")
+    write_png(args.out, grid)
+    print(f"{args.out}: {len(chosen)} pairs")
 
 
 def spread(count, wanted):

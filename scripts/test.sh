@@ -2,8 +2,8 @@
 # Everything that must hold before a change goes in: bash scripts/test.sh [flags of pytest]
 #
 # Installs what it needs, test tools included (and Chromium, for those of the web page, where there is apt-get and the
-# right to use it), then checks the style (ruff), shows what the CUDA compiler made of the kernels, and runs the tests
-# (pytest).
+# right to use it), then checks the style (ruff) and the types (basedpyright), shows what the CUDA compiler made of the
+# kernels, and runs the tests (pytest).
 set -euo pipefail
 export setup_flags=--dev
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -16,5 +16,6 @@ then
 fi
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check --quiet .
+"$PYTHON" -m basedpyright --project . --pythonpath "$PYTHON"
 "$PYTHON" -m flow_ops.build --report
 "$PYTHON" -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"

@@ -39,6 +39,11 @@ def write_whole(path, write):
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def write_text(path, text):
+    """`write_whole` of text, in UTF-8."""
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
 def _runs(process):
     """Whether the process of a number, other than this one, is there: a killed one left what it wrote."""
     try:

@@ -5,6 +5,8 @@ import ctypes
 import math
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 
 import torch
@@ -49,3 +51,11 @@ def keep_memory():
         mallopt = ctypes.CDLL(None).mallopt
         for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
             mallopt(option, 2**31 - 1)
+
+
+def peak_memory():
+    """GiB at most in use so far: of the GPU where there is one, else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**30 if sys.platform == "darwin" else peak / 2**20

@@ -3,6 +3,7 @@
 import functools
 import platform
 import subprocess
+import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,6 +19,12 @@ def versions(libraries):
         except PackageNotFoundError:
             continue
     return found
+
+
+def program():
+    """The name and version of this program, as pyproject.toml has them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return f"{project['name']} {project['version']}"
 
 
 @functools.cache

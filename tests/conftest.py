@@ -12,11 +12,18 @@ import torch
 from config.load import to_yaml
 from config.schema import Config, DataConfig, LossConfig, SamplingConfig, TrainingConfig
 from data import prepare_data, synthetic
-from tests.tiny import tiny_model_config
+from tests.tiny import tiniest_model_config
 
 torch.set_num_threads(1)  # Networks this small run faster on one, and tests run side by side.
 
-LONGEST = ("tests/faults", "tests/app", "tests/models/test_golden", "tests/test_", "tests/training/test_trainer")
+LONGEST = (
+    "tests/faults",
+    "tests/app",
+    "tests/models/test_golden",
+    "tests/models/test_compile",
+    "tests/test_",
+    "tests/training/test_trainer",
+)
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -92,7 +99,7 @@ def people(tmp_path_factory):
 def experiment(people, tmp_path):
     """A Config that trains a tiny network for six steps, on the drawn people."""
     return Config(
-        model=tiny_model_config(),
+        model=tiniest_model_config(),
         data=DataConfig(root=str(people / "root"), lmdb=str(people / "lmdb"), workers=0),
         loss=LossConfig(features="pixels"),
         training=TrainingConfig(

@@ -23,7 +23,7 @@ def hollow_weights():
 def write_release(path, ema, model=None):
     """A file as the release writes it, with an object of a class that cannot be found again."""
     module = types.ModuleType("authors_config")
-    module.DiffusionConfig = type("DiffusionConfig", (), {"__module__": module.__name__})
+    vars(module)["DiffusionConfig"] = type("DiffusionConfig", (), {"__module__": module.__name__})
     sys.modules[module.__name__] = module
     try:
         conf = module.DiffusionConfig()

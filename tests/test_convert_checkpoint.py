@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import test as inference
 from config.load import load_config
 from config.schema import Config, ModelConfig
 from data.dataset import TestPairs
@@ -16,8 +17,9 @@ from models.pose_transfer import PoseTransferModel
 from models.release.convert import to_release
 from models.release.names import USED
 from models.torch_file import read_torch_file
-from tests.processes import run
+from system.files import sha256_of
 from tests.release import hollow_weights, write_release
+from tests.warm import run
 
 WEIGHTS_BYTES = 4 * 175_041_364
 
@@ -117,6 +119,20 @@ def test_loading_takes_little_more_memory_than_the_weights(folder, release_file)
         assert 0.9 * WEIGHTS_BYTES < int(run("-c", code, path).stdout) < 1.3 * WEIGHTS_BYTES, path
 
 
+def test_test_py_takes_a_release_file(release_file, people, tmp_path, monkeypatch, caplog):
+    drawn = []
+    monkeypatch.setattr(inference, "draw_pairs", lambda model, batch, *_: (batch["source_image"], drawn.append(model)))
+    inference.main([f"--checkpoint={release_file}", f"--data={people / 'root'}", f"--out={tmp_path}", "--limit=1"])
+    assert "converted in memory" in caplog.text
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    assert settings["weights"] == sha256_of(release_file)
+    assert settings["guidance"] == 2
+    weights = read_torch_file(release_file)[0]["ema"]
+    name = next(name for name, parts in USED.items() if len(parts) == 1)
+    assert torch.equal(drawn[0].state_dict()[name], weights[USED[name][0]])
+
+
+@pytest.mark.long
 def test_test_py_draws_with_a_release_file_as_with_its_folder(folder, release_file, people, tmp_path):
     flags = ("--data", people / "root", "--sampler", "dpm++", "--steps", 1, "--limit", 1)
     pictures = []

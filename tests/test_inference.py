@@ -9,7 +9,9 @@ from PIL import Image
 from data import prepare_data
 from data.dataset import TestPairs
 from data.pairs import result_name
-from tests.processes import run, run_with_kills, torchrun
+from tests import processes
+from tests.processes import run_with_kills
+from tests.warm import run, torchrun
 from training.trainer import Trainer
 
 
@@ -17,7 +19,7 @@ from training.trainer import Trainer
 def checkpoint(experiment, trained, tmp_path):
     """A run of two steps, of which each test has a copy."""
     if not list(trained.iterdir()):
-        experiment.training.steps = 2
+        experiment.training.steps, experiment.training.picture_every = 2, 1000
         Trainer(experiment).run()
         shutil.copytree(experiment.training.output, trained, dirs_exist_ok=True)
     return shutil.copytree(trained, tmp_path / "run", dirs_exist_ok=True)
@@ -42,7 +44,7 @@ def contents(folder):
 
 
 def test_every_test_pair_is_drawn_under_its_name_whatever_the_ranks_and_kills(checkpoint, people, names, tmp_path):
-    run(*words(checkpoint, people, tmp_path / "one"))
+    processes.run(*words(checkpoint, people, tmp_path / "one"))
     one = contents(tmp_path / "one")
     assert sorted(one) == sorted(names)
     assert Image.open(tmp_path / "one" / names[0]).size == (32, 32)

@@ -22,7 +22,7 @@ def test_curves_are_those_of_the_run(run):
     np.testing.assert_array_equal(curves["mse"][0], np.arange(1, 101))
     np.testing.assert_allclose(curves["mse"][1], 1 / np.arange(1, 101), rtol=1e-6)
     (panel,) = (axis for axis in plot_run.draw(curves).axes if axis.get_visible())
-    raw, smooth = (line.get_ydata() for line in panel.lines)
+    raw, smooth = (np.asarray(line.get_ydata()) for line in panel.lines)
     np.testing.assert_allclose(raw, curves["mse"][1])
     np.testing.assert_allclose(smooth[50], curves["mse"][1][48:53].mean())
     assert smooth[0] == pytest.approx(curves["mse"][1][:3].mean())

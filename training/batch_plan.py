@@ -51,10 +51,8 @@ def plan_batches(training, processes, progress, before):
         )
     size = max(size for size in range(1, training.batch_size + 1) if share % size == 0)
     plan = BatchPlan(size, share // size, processes)
-    notes = [
-        f"on {_processes(processes)} training.batch_size is {plan.batch_size} and training.accumulation "
-        f"{plan.accumulation}, to keep {pairs} pairs per step"
-    ]
+    kept = f"training.batch_size is {plan.batch_size} and training.accumulation {plan.accumulation}"
+    notes = [f"on {_processes(processes)} {kept}, to keep {pairs} pairs per step"]
     if plan.accumulation > 1:
         notes.append(
             "MSFF's batch statistics are those of a pass, so losses differ slightly from those of larger passes: "

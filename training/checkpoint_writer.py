@@ -113,7 +113,7 @@ class CheckpointWriter:
                 remove_old_checkpoints(
                     self.config.training.output, self.config.training.keep_last, self.config.training.keep_every
                 )
-        except (Exception, dcp.api.CheckpointException) as error:  # A thread has nobody to raise it to.
+        except (Exception, dcp.api.CheckpointException) as error:  # noqa: BLE001 (a thread has nobody to raise it to)
             self._tell(step, error)
         else:
             seconds = time.monotonic() - began

@@ -6,10 +6,10 @@ import torch
 
 from data.loader import both_directions
 from diffusion.gaussian import STEPS, GaussianDiffusion
-from diffusion.samplers import derived_seed
 from models.flow_losses import FlowLoss, PixelFeatures
 from models.vgg import TAPS, VGG19Features
 from system.errors import InputError
+from system.seeds import derived_seed
 
 INITIAL_WEIGHTS, SAMPLE_NOISE, DROPOUT = range(3)  # What a derived seed of training is for.
 SIDES = ("source", "target")
@@ -40,7 +40,7 @@ class TrainingLoss:
     def __call__(self, model, batch):
         """The Losses of a batch of PairDataset's items from `to_device`, on the model's device."""
         batch = both_directions(batch)
-        t, noise, keep = self.draw_noise(batch["position"], batch["target_image"].shape[1:])
+        t, noise, keep = self.draw_noise(batch["position"], batch["direction"], batch["target_image"].shape[1:])
         x_0 = batch["target_image"]
         x_t = self.diffusion.q_sample(x_0, t, noise)
         given = batch["source_image"], batch["source_pose"], batch["target_pose"], keep
@@ -50,21 +50,21 @@ class TrainingLoss:
         weight = self._weight(t)
         total = (weight * mse).mean() + vb.mean()
         if self.flow_loss:
-            of_flows, of_parts = self._flow_losses(condition.flows, calibrated, batch)
+            of_flows, of_parts = self._flow_losses(self.flow_loss, condition.flows, calibrated, batch)
             total, parts = total + of_flows, parts | of_parts
         measured = {name: (value.detach(), 1) for name, value in {"loss": total, **parts}.items()}
         return Losses(total, measured | by_quarter(mse.detach(), t))
 
-    def _flow_losses(self, flows, calibrated, batch):
+    def _flow_losses(self, loss, flows, calibrated, batch):
         """The weighted sum of the flow losses, and the parts of it by name."""
         weights = self.weights
-        features = [self.flow_loss.features(batch[f"{side}_image"], batch[f"{side}_pose"]) for side in SIDES]
+        features = [loss.features(batch[f"{side}_image"], batch[f"{side}_pose"]) for side in SIDES]
         kinds = [("", 1, {stride: [flow] for stride, flow in flows.items()})]
         if calibrated and weights.calibrated_weight:
             kinds.append(("_calibrated", weights.calibrated_weight, calibrated))
         total, parts = 0, {}
         for ending, weight, given in kinds:
-            correctness, affine = self.flow_loss(given, *features)
+            correctness, affine = loss(given, *features)
             total = total + weight * (weights.correctness_weight * correctness + weights.affine_weight * affine)
             parts |= {f"correctness{ending}": correctness, f"affine{ending}": affine}
         return total, parts
@@ -73,12 +73,11 @@ class TrainingLoss:
         weights = self.weights
         return self.diffusion.min_snr_weight(t, weights.min_snr, weights.least_weight) if weights.min_snr else 1
 
-    def draw_noise(self, positions, shape):
-        """t (2N,), noise (2N, 3, H, W) and keep (2N,) for samples at the given places in the data."""
-        half = len(positions) // 2
+    def draw_noise(self, positions, directions, shape):
+        """t (2N,), noise (2N, 3, H, W) and keep (2N,) for samples at places in the data, in directions 0 and 1."""
         t, noise, keep = [], [], []
-        for i, position in enumerate(positions.tolist()):
-            seed = derived_seed(self.seed, SAMPLE_NOISE, position, int(i >= half))
+        for position, direction in zip(positions.tolist(), directions.tolist(), strict=True):
+            seed = derived_seed(self.seed, SAMPLE_NOISE, position, direction)
             generator = torch.Generator(self.device).manual_seed(seed)
             t.append(torch.randint(STEPS, (), generator=generator, device=self.device))
             noise.append(torch.randn(shape, generator=generator, device=self.device))

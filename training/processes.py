@@ -76,12 +76,13 @@ class Processes:
     def clip(self, model, largest):
         """Shrink the gradient to a norm of at most `largest`; the norm it had, of all processes together."""
         norm = self.accelerator.clip_grad_norm_(model.parameters(), largest)
+        assert norm is not None  # As it is for engines that clip by themselves.
         return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
     def total(self, values):
         """Sums over the processes, of numbers or scalar tensors, as floats."""
         values = torch.stack([torch.as_tensor(v, device=self.device, dtype=torch.float64) for v in values])
-        return self.accelerator.reduce(values, "sum").tolist()
+        return self.accelerator.reduce(values, "sum").tolist()  # pyright: ignore[reportAttributeAccessIssue] (a tensor)
 
     def gather(self, texts):
         """The lists of all processes, as one."""

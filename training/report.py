@@ -5,7 +5,6 @@ import errno
 import json
 import logging
 import os
-import resource
 import shutil
 import sys
 import time
@@ -14,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from system.files import write_whole
+from system.progress import progress_bar
 
 ROOM = 1 << 20  # Bytes that must be free for TensorBoard's file to be written to.
 METRICS_FILE, TENSORBOARD_FOLDER = "metrics.jsonl", "tensorboard"
@@ -40,7 +39,7 @@ class Reporter:
         self.tensorboard, self.writer = Path(run) / TENSORBOARD_FOLDER, None
         self._to_tensorboard(first_step + 1, lambda _: None)
         self.last_step = last_step
-        self.bar = tqdm(initial=first_step, total=last_step, unit="step", dynamic_ncols=True, disable=None)
+        self.bar = progress_bar(initial=first_step, total=last_step, unit="step")
 
     def say(self, text):
         """One line on the terminal, above the bar."""
@@ -137,7 +136,7 @@ class Averages:
     def __init__(self):
         self.sums = {}
 
-    def add(self, name, total, count=1):
+    def add(self, name, total, count: float | torch.Tensor = 1):
         """Take in `count` values whose sum is `total`; either may be a scalar tensor."""
         before = self.sums.get(name, (0, 0))
         self.sums[name] = (before[0] + total, before[1] + count)
@@ -147,11 +146,3 @@ class Averages:
         numbers = processes.total([number for pair in self.sums.values() for number in pair])
         names, self.sums = list(self.sums), {}
         return {name: total / n for name, total, n in zip(names, numbers[::2], numbers[1::2], strict=True) if n}
-
-
-def peak_memory():
-    """GiB at most in use so far: of the GPU where there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**30
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**30 if sys.platform == "darwin" else peak / 2**20

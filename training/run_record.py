@@ -11,14 +11,26 @@ from pathlib import Path
 import torch
 
 from system.errors import InputError
-from system.files import write_whole
+from system.files import lock, write_text
 from system.software import commit, versions
 
-RUN_FILE = "run.json"
+RUN_FILE, LOCK_FILE = "run.json", ".lock"
 LIBRARIES = ("torch", "accelerate", "numpy", "pillow", "lmdb", "safetensors", "cupy-cuda12x", "cupy-cuda13x")
 FIELDS = {"began", "first_step", "batch", "host", "pid", "device", "outcome"}  # What a reader of a session asks for.
 
 logger = logging.getLogger(__name__)
+
+
+def take_folder(run):
+    """Make a run folder, and see that no other run is at work in it: the lock, to be kept. Raises InputError."""
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        held = lock(run / LOCK_FILE)
+    except OSError as error:
+        raise InputError(f"{run}: no folder to train in ({error.strerror})") from error
+    if held is None:
+        raise InputError(f"{run}: another process trains there; wait for it, or stop it.")
+    return held
 
 
 class RunRecord:
@@ -53,7 +65,7 @@ class RunRecord:
 
     def _write(self):
         text = json.dumps({"sessions": self.sessions}, indent=2)
-        write_whole(self.path, lambda file: file.write(f"{text}\n".encode()))
+        write_text(self.path, f"{text}\n")
 
 
 def read_sessions(run):

@@ -13,15 +13,15 @@ import torch
 from config.load import to_yaml
 from data.dataset import PairDataset
 from data.levels import to_device
-from data.loader import pair_loader
-from diffusion.drawing import Preview
+from data.loader import training_loader
 from diffusion.precision import compile_for_training
-from diffusion.samplers import derived_seed
 from models.pose_transfer import PoseTransferModel
 from models.pretrained import CONFIG_FILE
 from models.run_folder import set_aside, survey
-from system.errors import STOPPED, InputError
-from system.files import lock, write_whole
+from system.errors import STOPPED
+from system.files import write_text
+from system.machine import peak_memory
+from system.seeds import derived_seed
 from training.batch_plan import plan_batches
 from training.checkpoint_writer import CheckpointWriter
 from training.checkpoints import Progress, load_checkpoint
@@ -30,11 +30,10 @@ from training.faults import Faults
 from training.health import StopSignals, Watchdog
 from training.learning_rate import describe_rate, learning_rate
 from training.loss import DROPOUT, INITIAL_WEIGHTS, TrainingLoss
+from training.preview import Preview
 from training.processes import Processes
-from training.report import Averages, Reporter, Silence, peak_memory
-from training.run_record import RunRecord
-
-LOCK_FILE = ".lock"
+from training.report import Averages, Reporter, Silence
+from training.run_record import RunRecord, take_folder
 
 
 class Trainer:
@@ -60,7 +59,7 @@ class Trainer:
         self.loss = TrainingLoss(config, self.processes.device)
         self.preview = Preview(config, self.processes.device)
         self.dataset = PairDataset(config.data, config.model.image_size, settings.seed)
-        self.lock = self._take_folder() if self.processes.is_main else None
+        self.lock = take_folder(self.run_folder) if self.processes.is_main else None
         self.damaged_checkpoints = []
         self.progress, before, self.changes = self._resume()
         self.plan, notes = plan_batches(settings, self.processes.count, self.progress, before)
@@ -187,17 +186,6 @@ class Trainer:
         self.model = self._plain_model()  # Nothing here may hold DDP when the processes part.
         self.processes.leave()
 
-    def _take_folder(self):
-        """Make the run folder, and see that no other run is at work in it: the lock, to be kept."""
-        try:
-            self.run_folder.mkdir(parents=True, exist_ok=True)
-            held = lock(self.run_folder / LOCK_FILE)
-        except OSError as error:
-            raise InputError(f"{self.run_folder}: no folder to train in ({error.strerror})") from error
-        if held is None:
-            raise InputError(f"{self.run_folder}: another process trains there; wait for it, or stop it.")
-        return held
-
     def _resume(self):
         """Progress, the settings of training at the last checkpoint (None where there is none), and what changed."""
         folder, faults = survey(self.run_folder) if self.processes.is_main else (None, {})
@@ -214,7 +202,7 @@ class Trainer:
 
     def _loader(self):
         config = self.config
-        return pair_loader(
+        return training_loader(
             self.dataset,
             config.data.workers,
             self.plan.batch_size,
@@ -229,7 +217,7 @@ class Trainer:
         if not self.processes.is_main:
             return Silence()
         settings, text = self.config.training, to_yaml(self.config)
-        write_whole(self.run_folder / CONFIG_FILE, lambda file: file.write(text.encode()))
+        write_text(self.run_folder / CONFIG_FILE, text)
         reporter = Reporter(self.run_folder, self.progress.step, settings.steps)
         if not self.progress.step:
             reporter.say(text)

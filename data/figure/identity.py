@@ -73,7 +73,8 @@ class Identity:
 
 def rgb(code):
     """'#rrggbb' as three floats in 0..1."""
-    return tuple(int(code[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (int(code[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue
 
 
 SKINS = ("#f6d7c3", "#f0c8ae", "#e8b798", "#d9a07c", "#c68a63", "#a86d48", "#8a5636", "#6b4129")
@@ -120,7 +121,7 @@ def identity(seed, index):
         beard=0.0 if woman or rng.random() < 0.6 else float(rng.uniform(0.35, 0.9)),
         upper=upper,
         lower=lower,
-        shoes=tuple(rgb(c) for c in _pick(rng, SHOES)),
+        shoes=_shoes(rng),
         boots=float(rng.uniform(14, 26)) if woman and lower.skirt and rng.random() < 0.4 else 0.0,
         backdrop=rgb(_pick(rng, BACKDROPS)),
     )
@@ -151,6 +152,11 @@ def _hair(rng, woman, dark):
     drop = {"long": rng.uniform(12, 26), "bob": rng.uniform(1, 4)}.get(style, 0.0)
     parted = style not in ("short", "crop", "bald") and rng.random() < 0.7
     return Hair(style, colour, float(drop), float(rng.choice([-0.35, 0.0, 0.35])) if parted else None)
+
+
+def _shoes(rng):
+    leather, sole = _pick(rng, SHOES)
+    return rgb(leather), rgb(sole)
 
 
 def _cloth(rng, palette, prints):

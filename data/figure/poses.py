@@ -58,8 +58,8 @@ def pose(seed, index, number, view):
         tilt=float(uneven + rng.normal(0, 0.8)),
         sway=float(rng.normal(0, 1.5)),
         head=(float(facing + rng.normal(0, 9)), float(rng.normal(2, 3)), float(rng.normal(0, 3))),
-        arms=tuple(_jitter(rng, arm, 3.0) for arm in arms),
-        legs=tuple(_jitter(rng, leg, 1.0) for leg in legs),
+        arms=(_jitter(rng, arms[0], 3.0), _jitter(rng, arms[1], 3.0)),
+        legs=(_jitter(rng, legs[0], 1.0), _jitter(rng, legs[1], 1.0)),
         window=_window(rng, view),
     )
 

@@ -94,7 +94,7 @@ def skeleton(build, pose):
     for side, leg in zip((-1, 1), pose.legs, strict=True):
         hip = pelvis_frame @ np.array([side * build.hips, 0, 0])
         legs.append(_chain(hip, (THIGH * build.legs, SHIN * build.legs), leg[:4], side, np.eye(3)))
-    feet = tuple(_foot_frame(leg, side) for side, leg in zip((-1, 1), pose.legs, strict=True))
+    feet = _foot_frame(pose.legs[0], -1), _foot_frame(pose.legs[1], 1)
     drop = [leg[2][1] - ANKLE - 14.0 * max(0.0, -frame[1, 2]) for leg, frame in zip(legs, feet, strict=True)]
     pelvis = np.array([0.0, -min(drop), 0.0])
     waist = pelvis + pelvis_frame @ np.array([0, WAIST - HIP, 0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from models.release.names import USED, unused_tensors
-from models.state_dict import check_tensors, is_plain, warn_of_nonfinite
+from models.state_dict import check_tensors, is_dense, warn_of_nonfinite
 from models.torch_file import read_torch_file
 from system.errors import InputError, printable
 
@@ -99,7 +99,7 @@ def release_shapes(own):
 
 def looks_like(weights, like):
     """Words for the program that tensors come from; `like` are those of the release, both by name."""
-    as_there = [name for name in like if is_plain(weights.get(name)) and weights[name].shape == like[name].shape]
+    as_there = [name for name in like if is_dense(weights.get(name)) and weights[name].shape == like[name].shape]
     if len(as_there) > 0.9 * len(USED):
         return "the release, changed"
     for origin, beginnings in ORIGINS.items():

@@ -12,7 +12,7 @@ from tests.app.browser import browser, page  # noqa: F401 (fixtures)
 from tests.app.transferring import GALLERY, checkpoint, pose_folder, transfer, usual  # noqa: F401 (fixtures)
 from tests.conftest import ROOT
 from tests.models.test_pose_transfer import shaken
-from tests.tiny import tiny_model_config
+from tests.tiny import tiniest_model_config
 
 PICTURES = ROOT / "outputs/page_tests"  # Screenshots, for people to look at.
 
@@ -20,7 +20,7 @@ PICTURES = ROOT / "outputs/page_tests"  # Screenshots, for people to look at.
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory):
     """A checkpoint of a tiny network with random weights, none of them zero."""
-    model = shaken(tiny_model_config())
+    model = shaken(tiniest_model_config())
     folder = tmp_path_factory.mktemp("app") / "tiny"
     model.save_pretrained(folder, Config(model=model.config, sampling=SamplingConfig(sampler="dpm++", steps=4)))
     return folder

@@ -44,7 +44,7 @@ def test_a_gif_has_the_frames_and_goes_on_for_ever(tmp_path):
     frames = [frame(number) for number in range(3)]
     write_frames(tmp_path / "a.gif", frames, 10)
     with Image.open(tmp_path / "a.gif") as image:
-        assert (image.format, image.n_frames, image.size, image.info["loop"]) == ("GIF", 3, SIZE, 0)
+        assert (image.format, image.size, image.info["loop"]) == ("GIF", SIZE, 0)
     for (shown, duration), given in zip(gif_frames(tmp_path / "a.gif"), frames, strict=True):
         assert abs(shown - pixels(given)).mean() < 8  # Of 256 colours.
         assert duration == 100

@@ -172,7 +172,7 @@ def touched(phone):
     phone.check()
 
 
-def near(point, tolerance=1):
+def near(point, tolerance=1.0):
     return pytest.approx(point, abs=tolerance)
 
 
@@ -261,8 +261,7 @@ def test_joint_never_seen_comes_back_at_its_neighbour_to_be_dragged_from_there(e
 
 def test_all_joints_can_be_hidden_and_one_brought_back(editor):
     editor.joint(0).focus()
-    for _ in range(JOINTS):
-        joints = editor.press("h")
+    *_, joints = (editor.press("h") for _ in range(JOINTS))
     assert joints == [None] * JOINTS
     editor.button("Mirror").click()
     editor.button("Larger").click()

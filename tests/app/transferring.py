@@ -82,7 +82,7 @@ def pose_folder(tmp_path):
     return folder
 
 
-def openpose(*names, scale=1, right=0, canvas=(256, 176), joints=18):
+def openpose(*names, scale=1.0, right=0, canvas=(256, 176), joints=18):
     """OpenPose's JSON of gallery poses, each half as large as the one before, moved to the right."""
     people = []
     for number, name in enumerate(names):

@@ -1,7 +1,10 @@
+import tomllib
+
 import pytest
 
 from config.flags import Parser, number, size, whole
 from system.errors import InputError
+from tests.conftest import ROOT
 
 
 def test_flags_that_fit_are_read():
@@ -45,3 +48,11 @@ def test_a_command_line_that_does_not_fit_is_told_by_the_flag_at_fault(words, me
     with pytest.raises(InputError) as caught:
         parser.parse_args(words)
     assert str(caught.value).startswith(message)
+
+
+def test_every_program_tells_its_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        Parser("Words.").parse_args(["--version"])
+    assert caught.value.code == 0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert capsys.readouterr().out.startswith(f"{project['name']} {project['version']}")

@@ -85,9 +85,3 @@ def test_any_text_and_number_survive_being_saved(tmp_path_factory, text, number,
     path = tmp_path_factory.getbasetemp() / "saved.yaml"
     path.write_text(to_yaml(config), encoding="utf-8")
     assert asdict(load_config(path)) == asdict(config)
-
-
-@pytest.mark.parametrize(("before", "now"), [("true", "blocks"), ("false", "none"), ("levels", "levels")])
-def test_an_older_file_that_answers_gradient_checkpointing_by_yes_or_no_is_understood(write, before, now):
-    config = load_config(write(f"training: {{gradient_checkpointing: {before}}}"))
-    assert config.training.gradient_checkpointing == now

@@ -7,6 +7,8 @@ import tempfile
 import lmdb
 
 from data import prepare_data
+from data.dataset import PairDataset
+from data.loader import training_loader
 
 
 def prepare(root, out, *flags):
@@ -47,3 +49,8 @@ def lose_value(folder, key):
     data = (folder / "data.mdb").read_bytes()
     assert key.encode() in data
     (folder / "data.mdb").write_bytes(re.sub(rb"(?<=%s).{8}" % re.escape(key.encode()), b"\xff" * 8, data, flags=re.S))
+
+
+def loader_of(settings, size, seed, batch_size, **place):
+    """The training_loader of a DataConfig's pairs."""
+    return training_loader(PairDataset(settings, size, seed), settings.workers, batch_size, **place)

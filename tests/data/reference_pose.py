@@ -34,7 +34,7 @@ def limb_polygon(a, b):
     centre = (int((xa + xb) / 2), int((ya + yb) / 2))
     length = math.hypot(xa - xb, ya - yb)
     angle = int(math.degrees(math.atan2(ya - yb, xa - xb)))
-    return cv2.ellipse2Poly(centre, (int(length / 2), 4), angle, 0, 360, 1)
+    return np.array(cv2.ellipse2Poly(centre, (int(length / 2), 4), angle, 0, 360, 1))
 
 
 def distance_levels(polygon, size):

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from data.dataset import PairDataset
-from data.loader import both_directions, training_loader
+from data.loader import both_directions
 from data.pairs import lmdb_key
 from data.store import DamagedImage, ImageStore
 from system.errors import InputError
 from tests.data.conftest import IMAGES, SIZE
-from tests.data.prepared import cut_short, lose_value, rewrite, with_bit_flipped
+from tests.data.prepared import cut_short, loader_of, lose_value, rewrite, with_bit_flipped
 
 BAD = IMAGES[10]
 
@@ -105,7 +105,7 @@ def test_records_that_are_all_damaged_end_the_start(damaged):
 def test_batch_joins_what_its_items_could_not_read(damaged, workers):
     settings = dataclasses.replace(damaged(IMAGES[2:14]), workers=workers)
     dataset = PairDataset(settings, SIZE, 0)
-    batch = next(iter(training_loader(settings, SIZE, 0, 12, steps=1)))
+    batch = next(iter(loader_of(settings, SIZE, 0, 12, steps=1)))
     expected = [message for position in range(12) for message in dataset[position]["damaged"]]
     assert len(expected) > 3
     assert batch["damaged"] == expected

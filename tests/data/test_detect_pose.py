@@ -104,8 +104,8 @@ def test_joints_of_low_scores_are_missing_and_nobody_is_an_error(tmp_path):
     scores[[0, 6]] = 0.2  # Nose, right shoulder.
     joints = PoseDetector(write_model(tmp_path / "model.onnx", scores))(photo(), "photo").joints
     assert np.flatnonzero(missing(joints)).tolist() == [0, 1, 2]
-    for of_nobody in ({"people": 0.1}, {"rows": 0}):
-        detect = PoseDetector(write_model(tmp_path / "empty.onnx", **of_nobody))
+    for people, rows in ((0.1, 2), (1.0, 0)):
+        detect = PoseDetector(write_model(tmp_path / "empty.onnx", people=people, rows=rows))
         with pytest.raises(InputError, match=r"^photo: expected people, got none"):
             detect(photo(), "photo")
 

@@ -50,7 +50,7 @@ def coco_17(person):
     return person[[0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]]
 
 
-def coco(score=2):
+def coco(score=2.0):
     flat = [float(v) for x, y in coco_17(PERSON) for v in ((x, y, score) if x >= 0 else (0, 0, 0))]
     other = [float(v) for x, y in coco_17(STRANGER) for v in (x, y, score)]
     return [{"image_id": 7, "keypoints": other}, {"image_id": 7, "keypoints": flat}]

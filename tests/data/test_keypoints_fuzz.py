@@ -62,8 +62,8 @@ def test_any_content_gives_keypoints_or_an_error_that_names_the_file(form, tmp_p
     path, cases = tmp_path / "anything", pytestconfig.getoption("cases")
 
     @settings(
-        max_examples=cases, deadline=None, suppress_health_check=list(HealthCheck),
-        database=None,
+        max_examples=cases, deadline=None, database=None,
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] (its metaclass iterates)
     )  # fmt: skip
     @given(contents(form), st.sampled_from([(256, 176), None]), st.sampled_from([None, 1, 3]))
     def check(content, size, person):

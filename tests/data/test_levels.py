@@ -5,10 +5,10 @@ import torch
 from data.dataset import PairDataset, TestPairs
 from data.images import read_rgb, squeeze, to_tensor
 from data.levels import image_floats, pose_floats, to_device
-from data.loader import training_loader
 from data.pairs import keypoint_path
 from data.pose import annotation_to_image, pose_map, read_keypoints
 from tests.data.conftest import SIZE
+from tests.data.prepared import loader_of
 
 LEVELS = np.arange(256, dtype=np.uint8)
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -41,7 +41,7 @@ def test_floats_on_the_device_are_those_of_the_photo_and_of_the_pose_map(root, d
 
 def test_batches_become_floats_as_their_items_do(settings):
     dataset = PairDataset(settings, SIZE, 0)
-    batch = to_device(next(iter(training_loader(settings, SIZE, 0, 3, steps=1))), "cpu")
+    batch = to_device(next(iter(loader_of(settings, SIZE, 0, 3, steps=1))), "cpu")
     for n in range(3):
         item = to_device(dataset[n], "cpu")
         for name in ("source_image", "target_image", "source_pose", "target_pose"):

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from data.dataset import PairDataset, TestPairs
-from data.loader import Loader, both_directions, training_loader
+from data.loader import Loader, both_directions
 from data.pairs import keypoint_path
 from system.errors import InputError
+from tests.data.prepared import loader_of
 
 SIZE = (32, 24)
 
 
 def batches(settings, workers=0, **options):
-    return list(training_loader(dataclasses.replace(settings, workers=workers), SIZE, 0, 3, **options))
+    return list(loader_of(dataclasses.replace(settings, workers=workers), SIZE, 0, 3, **options))
 
 
 def positions(settings, **options):
@@ -66,15 +67,9 @@ def test_ranks_share_the_global_batch_without_overlap(settings):
     assert ranks[1][0] == [51, 52, 53]
 
 
-def test_loader_without_a_last_step_is_endless(settings):
-    loader = training_loader(settings, SIZE, 0, 3)
-    seen = [batch["position"][0].item() for batch in itertools.islice(loader, 30)]
-    assert seen == list(range(0, 90, 3))  # Nearly four epochs.
-
-
 def test_loader_may_be_iterated_while_the_process_reads_too(settings):
     settings = dataclasses.replace(settings, workers=2)
-    loader = training_loader(settings, SIZE, 0, 3, steps=6)
+    loader = loader_of(settings, SIZE, 0, 3, steps=6)
     dataset = PairDataset(settings, SIZE, 0)
     dataset[0]
     for batch in loader:
@@ -90,7 +85,7 @@ def test_loader_leaves_the_random_state_alone(settings):
 
 
 def test_loader_survives_pickling_for_spawn(settings):
-    loader = training_loader(settings, SIZE, 0, 3, steps=1)
+    loader = loader_of(settings, SIZE, 0, 3, steps=1)
     original, copy = loader.dataset[5], pickle.loads(pickle.dumps(loader.dataset))[5]
     assert torch.equal(copy["source_image"], original["source_image"])
 

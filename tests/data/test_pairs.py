@@ -46,9 +46,9 @@ def test_image_that_is_not_there_is_named_with_its_line(tmp_path):
 def test_whole_train_list_loads_in_a_second_or_two(tmp_path):
     line = ",".join([BACK, SIDE, BACK, SIDE])
     (tmp_path / "train_pairs.txt").write_text("\n".join([line] * 37_016))
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert len(read_pairs(tmp_path, "train")) == 37_016
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_names_follow_the_released_ones():

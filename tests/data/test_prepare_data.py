@@ -3,7 +3,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from config.schema import DataConfig
@@ -12,6 +11,7 @@ from data.dataset import PairDataset
 from data.images import read_rgb, squeeze
 from data.pairs import lmdb_key
 from data.store import ImageStore
+from tests.data.pictures import equal
 from tests.data.prepared import contents, prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ def test_every_image_of_both_pair_files_is_stored_as_before(make_root, tmp_path)
     assert sorted(stored) == [b"img/A/id_1/%d_1_x.png" % n for n in range(4)]
     assert all(value.startswith(b"\x89PNG") for value in stored.values())
     expected = squeeze(Image.open(root / "img/A/id_1/3_1_x.jpg"), (32, 24))
-    assert np.array_equal(ImageStore(tmp_path / "out", (32, 24)).read("img/A/id_1/3_1_x.png"), expected)
+    assert equal(ImageStore(tmp_path / "out", (32, 24)).read("img/A/id_1/3_1_x.png"), expected)
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == [".32-24.lock", "32-24", "data.mdb"]
 
 
@@ -42,7 +42,7 @@ def test_script_runs_on_real_photos_from_any_folder(shared, tmp_path):
     assert COMPLETE in done.stdout
     image = "img/MEN/Tees_Tanks/id_00004047/01_3_back.jpg"
     expected = squeeze(read_rgb(shared / "real" / image), (256, 256))
-    assert np.array_equal(ImageStore(tmp_path / "out", (256, 256)).read(lmdb_key(image)), expected)
+    assert equal(ImageStore(tmp_path / "out", (256, 256)).read(lmdb_key(image)), expected)
 
 
 def test_second_run_finishes_at_once(root, lmdb_folder, capsys, monkeypatch):

@@ -1,5 +1,4 @@
 import multiprocessing
-import os
 import random
 import signal
 import subprocess
@@ -84,33 +83,47 @@ def children(pid):
         return []
 
 
-def run_and_kill(root, out, seconds):
-    """Start a run in a process of its own and kill -9 it after `seconds`; returns its exit code."""
+@pytest.fixture
+def written(monkeypatch):
+    """How often a store was written to, in this process or one forked from it."""
+    count, write = multiprocessing.RawValue("i", 0), StoreWriter.write
+
+    def counted(self, images):
+        write(self, images)
+        count.value += 1
+
+    monkeypatch.setattr(StoreWriter, "write", counted)
+    return count
+
+
+def run_and_kill(root, out, written, times, seconds):
+    """Start a run in a process of its own and kill -9 it `seconds` after it has written `times`; its exit code."""
+    written.value = 0
     run = multiprocessing.get_context("fork").Process(target=prepare, args=(root, out))
     run.start()
+    while run.is_alive() and written.value < times:
+        time.sleep(0.001)
     run.join(seconds)
     workers = children(run.pid)
     if run.is_alive():
-        os.kill(run.pid, signal.SIGKILL)
+        run.kill()
     run.join()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in workers):
         assert time.monotonic() < end, "workers outlive their parent"
         time.sleep(0.005)
     return run.exitcode
 
 
-def test_killed_runs_are_resumed_and_never_look_complete(make_root, tmp_path, monkeypatch):
+def test_killed_runs_are_resumed_and_never_look_complete(make_root, tmp_path, monkeypatch, written):
     root = make_root(tmp_path / "root", [f"img/A/id_1/{n}_1_x.jpg" for n in range(120)], size=(160, 120))
     monkeypatch.setattr(prepare_data, "CHUNK", 4)
-    begin = time.monotonic()
     assert prepare(root, tmp_path / "unbroken") == 0
-    duration = time.monotonic() - begin
     expected = contents(tmp_path / "unbroken" / "32-24")
     moments = random.Random(0)
     codes, found = [], [0]
-    while 0 not in codes and len(codes) < 8:
-        codes.append(run_and_kill(root, tmp_path / "out", moments.uniform(0.1, 0.5) * duration))
+    for times in (0, 1, 5, 8):
+        codes.append(run_and_kill(root, tmp_path / "out", written, times, moments.uniform(0, 0.02)))
         if codes[-1] == -signal.SIGKILL:
             final, partial = tmp_path / "out" / "32-24", tmp_path / "out" / "32-24.partial"
             assert not final.exists() or contents(final) == expected

@@ -25,8 +25,8 @@ def people(shared):
 
 def person_of(root, path):
     (photo,) = (root / "img" / path.relative_to(root / "pose")).parent.glob(f"{path.stem}.*")
-    size, annotation = read_rgb(photo).size[::-1], read_keypoints(path)
-    return Keypoints(annotation_to_image(annotation, size), size), annotation
+    (width, height), annotation = read_rgb(photo).size, read_keypoints(path)
+    return Keypoints(annotation_to_image(annotation, (height, width)), (height, width)), annotation
 
 
 def scores_of(joints):
@@ -76,5 +76,5 @@ def test_what_is_written_in_a_form_comes_back(people, write, tmp_path):
             middle = annotation[[2, 5]].mean(axis=0) if (annotation[[2, 5]] != -1).all() else np.array([-1, -1])
             annotation = np.where(np.arange(18)[:, None] == 1, middle, annotation)
         np.testing.assert_allclose(ours, annotation, atol=1e-9)
-        maps = (pose_levels(annotation_to_image(joints, SIZE), SIZE) for joints in (ours, annotation))
-        assert np.array_equal(*maps)
+        our_map, their_map = (pose_levels(annotation_to_image(each, SIZE), SIZE) for each in (ours, annotation))
+        assert np.array_equal(our_map, their_map)

@@ -18,6 +18,7 @@ from data.dataset import PairDataset, TestPairs
 from data.resize import fit, placement, shown
 from data.store import DamagedImage, ImageStore
 from system.errors import InputError
+from tests.data.pictures import equal
 from tests.data.prepared import contents, rewrite
 
 SIZE = (64, 48)
@@ -81,7 +82,7 @@ def test_padded_photos_are_whole_between_white_bars_and_cropped_ones_fill_the_im
 def test_what_is_cut_off_a_drawn_picture_comes_back_when_it_is_padded_again():
     image = fit(dot_at((160, 60), 30, 70), SIZE, "pad")
     top, left, bottom, right = shown((160, 60), SIZE, "pad")
-    assert np.array_equal(fit(image.crop((left, top, right, bottom)), SIZE, "pad"), image)
+    assert equal(fit(image.crop((left, top, right, bottom)), SIZE, "pad"), image)
 
 
 @pytest.fixture(params=RESIZES)

@@ -5,7 +5,6 @@ import gc
 import mmap
 import multiprocessing
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -14,11 +13,12 @@ import pytest
 import torch
 
 from data.dataset import PairDataset
-from data.loader import Loader, training_loader
+from data.loader import Loader
 from data.slots import Slot
 from data.workers import AHEAD, load_batch
 from tests.data.conftest import SIZE
-from tests.data.test_workers import workers
+from tests.data.prepared import loader_of
+from tests.data.test_workers import kill, workers
 
 LENGTHS = [2, 1, 3, 3, 8, 2, 1, 8, 9, 4] * 6
 LARGE = 2 * sum(LENGTHS) // 6  # A batch begins there.
@@ -109,11 +109,11 @@ def test_values_of_every_kind_cross_in_batches_of_any_length(count):
 
 def test_a_batch_that_is_kept_stays_what_it_was(settings):
     kept, copies = [], []
-    for batch in training_loader(dataclasses.replace(settings, workers=2), SIZE, 0, 2, steps=40):
+    for batch in loader_of(dataclasses.replace(settings, workers=2), SIZE, 0, 2, steps=40):
         kept.append(batch)
         copies.append({name: value.clone() if torch.is_tensor(value) else value for name, value in batch.items()})
     assert_equal(kept, copies)
-    assert_equal(kept, list(training_loader(settings, SIZE, 0, 2, steps=40)))
+    assert_equal(kept, list(loader_of(settings, SIZE, 0, 2, steps=40)))
 
 
 def test_no_slot_is_filled_before_it_has_been_read(monkeypatch):
@@ -137,7 +137,7 @@ def test_slots_are_used_again_and_leave_with_the_loader(monkeypatch):
             calls.clear()
         most.add(descriptors("self"))
         if count % 20 == 7:
-            os.kill(workers()[0], signal.SIGKILL)
+            kill(workers()[0])
     assert len(slots) == 2 * AHEAD  # None has grown.
     assert calls == []  # None was mapped anew.
     assert max(most) < opened + 20
@@ -156,7 +156,7 @@ def test_batches_that_grow_cross_though_workers_are_killed(count):
     for batch in loader:
         seen.append(batch)
         if len(seen) % 6 == 1:  # Often enough, yet after the last one was replaced.
-            os.kill(workers()[len(seen) % count], signal.SIGKILL)
+            kill(workers()[len(seen) % count])
     assert_equal(seen, list(Loader(Mixed(LARGE), 0, batches)))
     assert len(loader.incidents) >= 9
 

@@ -12,6 +12,7 @@ from data.pairs import lmdb_key
 from data.store import DamagedImage, ImageStore
 from data.store_writer import StoreWriter
 from system.errors import InputError
+from tests.data.pictures import equal
 from tests.data.prepared import cut_short, lose_value, rewrite, with_bit_flipped
 
 IMAGE = "img/WOMEN/Dresses/id_00000002/01_3_front.jpg"
@@ -27,7 +28,7 @@ def refusal(function, *arguments):
 def test_store_holds_the_squeezed_photo(root, lmdb_folder):
     store = ImageStore(lmdb_folder, (32, 24))
     assert KEY in store
-    assert np.array_equal(store.read(KEY), squeeze(read_rgb(root / IMAGE), (32, 24)))
+    assert equal(store.read(KEY), squeeze(read_rgb(root / IMAGE), (32, 24)))
 
 
 def test_missing_key_is_refused_with_data_base_and_key(lmdb_folder):
@@ -77,7 +78,7 @@ def test_every_flipped_bit_that_changes_the_picture_is_noticed(root):
     picture = decode_png(value)
     for bit in range(8 * len(value)):
         try:
-            assert np.array_equal(decode_png(with_bit_flipped(value, bit)), picture), bit
+            assert equal(decode_png(with_bit_flipped(value, bit)), picture), bit
         except DAMAGE:
             noticed += 1
     assert noticed == 8 * (len(value) - 8)  # All but those of the end mark and its length, which hold nothing.
@@ -119,7 +120,7 @@ def test_record_that_lmdb_cannot_read_is_a_damaged_one(own_lmdb):
 
 def test_two_stores_read_one_data_base(lmdb_folder):
     first, second = ImageStore(lmdb_folder, (32, 24)), ImageStore(lmdb_folder, (32, 24))
-    assert np.array_equal(first.read(KEY), second.read(KEY))
+    assert equal(first.read(KEY), second.read(KEY))
     del first
     assert KEY in second
 
@@ -127,7 +128,7 @@ def test_two_stores_read_one_data_base(lmdb_folder):
 def test_store_survives_pickling(lmdb_folder):
     store = ImageStore(lmdb_folder, (32, 24))
     image = store.read(KEY)
-    assert np.array_equal(pickle.loads(pickle.dumps(store)).read(KEY), image)
+    assert equal(pickle.loads(pickle.dumps(store)).read(KEY), image)
 
 
 def test_store_opens_anew_after_a_fork(lmdb_folder):
@@ -150,7 +151,7 @@ def test_store_opens_anew_after_a_fork(lmdb_folder):
         assert np.array_equal(receiver.recv(), expected)
         child.join()
         assert child.exitcode == 0
-    assert np.array_equal(stores[0].read(KEY), expected[0])
+    assert equal(stores[0].read(KEY), expected[0])
 
 
 def test_unfinished_data_base_is_none(tmp_path):

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.loader import Loader, training_loader
+from data.loader import Loader
 from system.errors import InputError
 from tests.data.conftest import SIZE
+from tests.data.prepared import loader_of
 
 PAIRS = [[first, first + 1] for first in range(0, 40, 2)]
 
@@ -22,7 +23,7 @@ PAIRS = [[first, first + 1] for first in range(0, 40, 2)]
 class Numbers(torch.utils.data.Dataset):
     """An item holds its index and the process that loaded it; at `last`, `end` is called first, `times` over."""
 
-    def __init__(self, last=None, end=None, times=None):
+    def __init__(self, last=None, end=lambda: None, times=None):
         self.last, self.end = last, end
         self.left = multiprocessing.Value("i", 1000 if times is None else times)
 
@@ -44,7 +45,13 @@ def die_of(number):
 
 def workers():
     """Process ids of this process's workers."""
-    return [process.pid for process in multiprocessing.active_children()]
+    return [process.pid for process in multiprocessing.active_children() if process.pid]
+
+
+def kill(pid):
+    """Kill a process and wait until it is dead: until then it may be among the workers still."""
+    os.kill(pid, signal.SIGKILL)
+    assert comes_true(lambda: not runs(pid))
 
 
 def positions(batches):
@@ -68,14 +75,14 @@ def runs(pid):
 
 
 def test_batches_of_workers_that_are_killed_are_those_of_an_undisturbed_loader(settings, caplog):
-    undisturbed = list(training_loader(settings, SIZE, 0, 3, steps=30))
-    loader = training_loader(dataclasses.replace(settings, workers=2), SIZE, 0, 3, steps=30)
+    undisturbed = list(loader_of(settings, SIZE, 0, 3, steps=30))
+    loader = loader_of(dataclasses.replace(settings, workers=2), SIZE, 0, 3, steps=30)
     killed, seen = [], []
     for n, batch in enumerate(loader):
         seen.append(batch)
         if n in (0, 7, 8, 20):
             killed.append(workers()[n % 2])
-            os.kill(killed[-1], signal.SIGKILL)
+            kill(killed[-1])
     assert len(seen) == 30
     for one, other in zip(seen, undisturbed, strict=True):
         assert all(torch.equal(torch.as_tensor(one[name]), torch.as_tensor(other[name])) for name in other)

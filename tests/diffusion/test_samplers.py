@@ -4,7 +4,7 @@ import torch
 
 from config.checks import SAMPLERS
 from diffusion.gaussian import GaussianDiffusion
-from diffusion.samplers import derived_seed, guided, image_generators, initial_noise, make_scheduler, noised, sample
+from diffusion.samplers import guided, image_generators, initial_noise, make_scheduler, noised, sample
 from tests.models.test_pose_transfer import batch, shaken
 from tests.tiny import tiny_model_config
 
@@ -143,12 +143,6 @@ def test_outside_the_interval_the_condition_alone_is_followed(t, guided_there):
     output = guided(model, None, "condition", 2, (100, 400))(torch.zeros(1, 3, 2, 2), torch.tensor([t]))
     assert (output[:, :3] == (5.0 if guided_there else 3.0)).all()
     assert model.calls == (["condition", None] if guided_there else ["condition"])
-
-
-def test_derived_seeds_differ_also_by_trailing_zeros():
-    seeds = {derived_seed(*numbers) for numbers in ((5,), (5, 0), (0, 5), (5, 1), (6,))}
-    assert len(seeds) == 5
-    assert derived_seed(5, 1) == derived_seed(5, 1)
 
 
 @torch.no_grad()

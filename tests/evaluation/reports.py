@@ -22,7 +22,7 @@ def make_report(protocol=CLEAN, methods=("ours",), people=2, file_notes=None, co
         results = [_result(method, n, people) for n in range(COUNT)]
         arrays = {measure: np.array(values, dtype=float) for measure, values in pairs.items()}
         scores[method] = Scores(results, [f"{n:064x}" for n in range(COUNT)], arrays, **found)
-    photos = {result.target_image: f"{9:064x}" for result in results}
+    photos = {result.target_image: f"{9:064x}" for score in scores.values() for result in score.results}
     return report_on(protocol, (24, 16), scores, photos, file_notes or {}, compared)
 
 

@@ -32,7 +32,7 @@ def fid_by_hand(a, b):
     """Heusel et al., equation 6."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    root = linalg.sqrtm(cov_a @ cov_b + 1e-14 * np.eye(a.shape[1])).real
+    root = np.real(linalg.sqrtm(cov_a @ cov_b + 1e-14 * np.eye(a.shape[1])))
     return np.square(a.mean(0) - b.mean(0)).sum() + np.trace(cov_a + cov_b - 2 * root)
 
 
@@ -122,7 +122,8 @@ def test_kid_is_of_a_hundred_subsets_of_a_thousand(monkeypatch):
     monkeypatch.setattr(
         distributions.vision, "poly_mmd", lambda *sets: seen.append([x.unique(dim=0).shape for x in sets]) or sets[0][0]
     )
-    kid(*(np.arange(count, dtype=np.float32)[:, None] for count in (1100, 1200)))
+    real, generated = (np.arange(count, dtype=np.float32)[:, None] for count in (1100, 1200))
+    kid(real, generated)
     assert seen == [[(1000, 1), (1000, 1)]] * 100
 
 
@@ -163,7 +164,8 @@ def test_a_picture_that_is_there_often_covers_its_like_alone(monkeypatch, block)
 
 
 def test_sets_far_apart_do_not_cover_each_other():
-    assert precision_recall(*random_sets(40, 30, apart=100.0)) == (0, 0)
+    real, generated = random_sets(40, 30, apart=100.0)
+    assert precision_recall(real, generated) == (0, 0)
 
 
 @pytest.mark.parametrize(("measure", "least"), [(fid, 2), (kid, 2), (precision_recall, 4)])

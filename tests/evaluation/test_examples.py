@@ -42,7 +42,7 @@ def test_lpips_orders_the_examples_where_it_was_computed():
 @pytest.mark.parametrize("metrics", [["psnr"], []])
 def test_the_picture_has_a_row_for_each_example_and_no_column_for_copies(generated, root, metrics):
     results = find_results(generated, root)
-    Image.new("RGB", SIZE[::-1], "red").save(results[0].generated)
+    Image.new("RGB", (SIZE[1], SIZE[0]), "red").save(results[0].generated)
     methods = {"target": results, "source copied": copied_source(results)}  # A method called like another column.
     clean = PROTOCOLS["clean"]
     report = report_on(clean, SIZE, *score(methods, root, clean, SIZE, metrics), {}, compared=False)

@@ -69,7 +69,9 @@ def test_photos_are_cropped_where_pictures_were_drawn_from_crops(generated, root
     assert record["protocol"]["crop"] == list(SIZE)
 
     def middle(path):  # Of 40 x 40 pixels.
-        return np.array(Image.open(path).resize(SIZE[::-1], Image.Resampling.BICUBIC, box=(20 / 3, 0, 100 / 3, 40)))
+        return np.array(
+            Image.open(path).resize((SIZE[1], SIZE[0]), Image.Resampling.BICUBIC, box=(20 / 3, 0, 100 / 3, 40))
+        )
 
     truths = [middle(root / target) for target, _ in PAIRS]
     drawn = [pixels(generated / result_name(source, target)) for target, source in PAIRS]

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,8 @@ CLEAN = PROTOCOLS["clean"]
 
 
 class Pair(NamedTuple):
-    generated: object
-    target: object
+    generated: Path
+    target: Path
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def pairs(tmp_path):
     found = []
     for index in range(3):
         pair = Pair(tmp_path / f"{index}.png", tmp_path / f"{index}_target.png")
-        for path, size in zip(pair, (SIZE, (80, 80)), strict=True):
+        for path, size in ((pair.generated, SIZE), (pair.target, (80, 80))):
             random = np.random.default_rng(2 * index + len(size))
             Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
         found.append(pair)
@@ -33,7 +34,7 @@ def pairs(tmp_path):
 
 
 def tensor(path, mask=None):
-    picture = np.array(Image.open(path).resize(SIZE[::-1], Image.Resampling.BICUBIC))
+    picture = np.array(Image.open(path).resize((SIZE[1], SIZE[0]), Image.Resampling.BICUBIC))
     if mask is not None:
         picture[~mask] = 0
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1

@@ -2,6 +2,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ assert ("torchvision", "DEF") not in kinds
 @pytest.fixture
 def tf32_on():
     """TF32 as some other part of a program may have set it."""
-    modules = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    modules: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
     before = [module.allow_tf32 for module in modules]
     for module in modules:
         module.allow_tf32 = True

@@ -1,6 +1,5 @@
 """Training runs to be killed, stopped and starved: real processes, started quickly from one that has torch loaded."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from models.run_folder import checkpoint_steps, newest_whole
 from system.errors import STOPPED, command
 from tests.conftest import ROOT
 from tests.processes import ENVIRONMENT
+from tests.warm import become, context
 from training.health import StopSignals
 from training.report import read_metrics
 from training.run_record import read_sessions
@@ -25,9 +25,6 @@ PATIENCE = 180  # Seconds after which a test gives up.
 LONG = 2000  # Steps of a run that is stopped when what it is for has been seen.
 
 started = []  # Runs, for a test that fails to end with.
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload([__name__])
 
 
 class Run:
@@ -40,8 +37,9 @@ class Run:
         started.append(self)
 
     def _start(self, config):
-        self._process = _context.Process(target=_train, args=(config, self.log))
+        self._process = context.Process(target=_train, args=(config, self.log))
         self._process.start()
+        assert self._process.pid is not None
         self.pid = self._process.pid
 
     def alive(self):
@@ -113,11 +111,7 @@ class Launched(Run):
 
 
 def _train(config, log):
-    os.setsid()
-    multiprocessing.set_start_method("fork", force=True)  # For its workers, as in a program of its own.
-    for stream in (1, 2):
-        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-    torch.set_num_threads(1)
+    become([log, log])
     with StopSignals() as signals:
         sys.exit(command(lambda: Trainer(config, signals).run())())
 

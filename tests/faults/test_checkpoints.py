@@ -4,7 +4,7 @@ from models.run_folder import checkpoint_steps, newest_whole, step_folder
 from tests.conftest import ROOT
 from tests.disk import fill_up
 from tests.faults.runs import LONG, Run, assert_equal, events, finish, first_steps
-from tests.processes import run as run_program
+from tests.warm import torchrun
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_aloud(name, fault, variant, 
 
 def test_a_full_disk_keeps_the_checkpoint_before_and_the_run_goes_on(variant, unbroken, small_disk, figure):
     config = variant("full", keep_last=1, steps=LONG)
-    folder = small_disk("size=400m")
+    folder = small_disk("size=100m")
     config.training.output = str(folder / "run")
     run = Run(config, log=folder.with_suffix(".log"))
     run.wait_until(lambda: newest_whole(config.training.output) is not None)
@@ -63,8 +63,7 @@ def test_a_disk_that_fills_up_while_saving_leaves_nothing_half_written(variant, 
 
 def test_a_part_that_cannot_be_written_fails_the_save_on_all_processes_aloud(variant, write_experiment):
     config = variant("starved", steps=2, checkpoint_every=1, parallel="fsdp")
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = run_program(*launch, ROOT / "tests" / "faults" / "starved.py", write_experiment(config), check=False)
+    done = torchrun(2, ROOT / "tests" / "faults" / "starved.py", write_experiment(config), check=False)
     assert done.returncode != 0
     assert "step 2/2: " in done.stdout
     assert done.stdout.count("not saved: ") == 2

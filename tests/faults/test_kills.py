@@ -9,11 +9,11 @@ def test_a_run_killed_at_random_moments_equals_an_unbroken_one(variant, unbroken
     rounds = pytestconfig.getoption("--kills")
     settings = {"steps": 3 * rounds + 6, "workers": 1}
     config = variant("killed", **settings)
-    folder, lost, killed = config.training.output, [], 0
+    folder, lost, killed, saved = config.training.output, [], 0, 0
     for _ in range(rounds):
         run = Run(config)
         run.wait_for_step(last_step(folder) + random.randint(0, 4))
-        time.sleep(random.uniform(0, 0.3))
+        time.sleep(random.uniform(0, 0.15))
         killed += run.kill()
         saved = max(checkpoint_steps(folder), default=0)
         lost.append(last_step(folder) - saved)

@@ -5,7 +5,7 @@ from data.dataset import PairDataset
 from models.run_folder import newest_whole, step_folder
 from tests.conftest import ROOT
 from tests.faults.runs import Run, events, losses, tensors
-from tests.processes import run, torchrun
+from tests.warm import run, torchrun
 
 POISONED = ROOT / "tests" / "faults" / "poisoned.py"
 

@@ -10,7 +10,7 @@ from data.levels import to_device
 from models.pose_transfer import PoseTransferModel
 from models.run_folder import newest_whole
 from tests.faults.runs import losses
-from tests.processes import run, torchrun
+from tests.warm import run, torchrun
 
 
 @pytest.mark.long

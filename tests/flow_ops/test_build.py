@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from flow_ops import build, kernels
-from tests.processes import run
+from tests.warm import run
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import re
 
-from tests.processes import run
+from tests.warm import run
 
 
 def test_the_check_names_what_runs_and_how_exact_it_is():

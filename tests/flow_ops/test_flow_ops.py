@@ -29,6 +29,13 @@ def operations(kernel):
     ]
 
 
+def differentiable(kernel):
+    """The operations on two channels: all for kernel 1, for others those that depend on it."""
+    for name, (source, *others), rest in operations(kernel):
+        if kernel == 1 or name == "flow_local_attention":
+            yield name, (source[:, :2].contiguous(), *others), rest
+
+
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5])
 def test_operations_equal_their_reference_forward_and_backward(kernel):
     for name, tensors, rest in operations(kernel):
@@ -43,7 +50,7 @@ def test_operations_equal_their_reference_forward_and_backward(kernel):
 
 @pytest.mark.parametrize("kernel", [1, pytest.param(2, marks=pytest.mark.long), 3])
 def test_gradients_equal_finite_differences_also_outside_the_image(kernel):
-    for name, tensors, rest in operations(kernel):
+    for name, tensors, rest in differentiable(kernel):
         leaves = [x.requires_grad_() for x in tensors]
         assert torch.autograd.gradcheck(lambda *x, name=name, rest=rest: getattr(flow_ops, name)(*x, *rest), leaves)
 
@@ -196,7 +203,7 @@ def test_an_implementation_that_is_not_there_is_refused_and_says_why():
 
 @pytest.mark.parametrize("kernel", [1, pytest.param(2, marks=pytest.mark.long), 3])
 def test_second_derivatives_of_the_definitions_equal_finite_differences(kernel):
-    for name, tensors, rest in operations(kernel):
+    for name, tensors, rest in differentiable(kernel):
         leaves = [x[:, :, :3, :3].contiguous().requires_grad_() for x in tensors]
         function = getattr(reference, name)
         assert torch.autograd.gradcheck(lambda *x, f=function, rest=rest: f(*x, *rest), leaves)

@@ -53,6 +53,11 @@ def test_kernels_equal_the_definitions_forward_and_backward(kernel, channels, dt
         torch.use_deterministic_algorithms(False)
 
 
+def attended(leaves, kernel, impl):
+    source, flow, logits = leaves
+    return flow_ops.flow_local_attention(source, flow, logits, kernel, impl=impl)
+
+
 def example(dtype=torch.float32):
     source, flow, logits = inputs(3)
     source = torch.randn(2, 8, 9, 8, dtype=dtype).contiguous(memory_format=torch.channels_last)
@@ -162,8 +167,7 @@ def test_correlations_of_other_reach_and_stride_equal_the_definition(radius, str
 def test_each_gradient_can_be_asked_for_alone(wanted):
     leaves = [x.detach().requires_grad_(n == wanted) for n, x in enumerate(example())]
     gradients = [
-        torch.autograd.grad(flow_ops.flow_local_attention(*leaves, 3, impl=impl).square().sum(), leaves[wanted])[0]
-        for impl in ("cuda", "torch")
+        torch.autograd.grad(attended(leaves, 3, impl).square().sum(), leaves[wanted])[0] for impl in ("cuda", "torch")
     ]
     torch.testing.assert_close(*gradients)
 
@@ -171,8 +175,8 @@ def test_each_gradient_can_be_asked_for_alone(wanted):
 def test_saved_tensors_may_come_back_in_another_layout():
     leaves = example()
     with torch.autograd.graph.saved_tensors_hooks(lambda x: x.contiguous(), lambda x: x):
-        out = flow_ops.flow_local_attention(*leaves, 3, impl="cuda")
-    expected = flow_ops.flow_local_attention(*leaves, 3, impl="torch")
+        out = attended(leaves, 3, "cuda")
+    expected = attended(leaves, 3, "torch")
     for ours, plain in zip(
         torch.autograd.grad(out.sum(), leaves), torch.autograd.grad(expected.sum(), leaves), strict=True
     ):  # fmt: skip
@@ -231,7 +235,7 @@ def test_empty_batches_and_single_pixels_work(batch, height, width):
     leaves = [x.requires_grad_() for x in (source, flow, logits)]
     results = []
     for impl in ("cuda", "torch"):
-        out = flow_ops.flow_local_attention(*leaves, 2, impl=impl)
+        out = attended(leaves, 2, impl)
         correlation = flow_ops.self_correlation(source, 2, impl=impl)
         results.append([out, correlation, *torch.autograd.grad(out.sum() + correlation.sum(), leaves)])
     for ours, plain in zip(*results, strict=True):
@@ -243,9 +247,9 @@ def test_absurd_flows_read_inside_the_image(value):
     source, flow, logits = (x.detach() for x in example())
     flow[0, 0, 3, 2] = flow[1, 1, 0, 0] = value
     leaves = [x.requires_grad_() for x in (source, flow, logits)]
-    out = flow_ops.flow_local_attention(*leaves, 3, impl="cuda")
+    out = attended(leaves, 3, "cuda")
     gradients = torch.autograd.grad(out.sum(), leaves)
-    expected = flow_ops.flow_local_attention(*leaves, 3, impl="torch")
+    expected = attended(leaves, 3, "torch")
     good = torch.ones(2, 1, 7, 6, dtype=torch.bool)
     good[0, 0, 3, 2] = good[1, 0, 0, 0] = False
     assert torch.equal(out.isnan() & good, torch.zeros_like(out, dtype=torch.bool))

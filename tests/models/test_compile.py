@@ -5,7 +5,7 @@ import torch
 
 from diffusion.precision import compile_for_sampling, compile_for_training
 from tests.models.test_pose_transfer import batch, shaken
-from tests.tiny import tiny_model_config
+from tests.tiny import tiniest_model_config
 from training.trainer import Trainer
 
 
@@ -25,7 +25,7 @@ def captured(monkeypatch):
 
 @torch.no_grad()
 def test_the_denoiser_is_captured_for_sampling(captured):
-    model = shaken(tiny_model_config())
+    model = shaken(tiniest_model_config())
     noisy, source_image, source_pose, target_pose = batch()
     condition = model.encode(source_image, source_pose, target_pose)
     inputs = noisy["x_t"], torch.tensor([500]), target_pose, condition
@@ -40,7 +40,7 @@ def test_the_denoiser_is_captured_for_sampling(captured):
 
 @pytest.mark.parametrize(("flow", "recomputed"), [(True, "none"), (False, "none"), (True, "levels")])
 def test_all_networks_are_captured_for_training(captured, flow, recomputed):
-    model = shaken(tiny_model_config(flow=flow, self_calibration=flow)).train()
+    model = shaken(tiniest_model_config(flow=flow, self_calibration=flow)).train()
     model.recompute(recomputed)
     noisy, source_image, source_pose, target_pose = batch()
 

@@ -50,6 +50,7 @@ def test_the_mask_blends_what_comes_along_the_flow_with_what_is_there():
 def test_the_calibrated_flow_does_not_change_with_a_constant_in_the_centred_input():
     """A constant added to the flow moves the end points, and nothing else: confidence sees the centred flow."""
     attention = FlowAttention(32, 32, 1, 2)
+    assert attention.calibration is not None
     x = torch.randn(1, 32, 8, 8)
     feature = torch.randn(1, 32, 1, 1).expand(1, 32, 8, 8).contiguous()  # Constant: the warp is the same everywhere.
     flow = torch.randn(1, 2, 8, 8)
@@ -60,6 +61,7 @@ def test_the_calibrated_flow_does_not_change_with_a_constant_in_the_centred_inpu
 
 def test_calibration_has_no_gradient_through_the_distance():
     attention = FlowAttention(32, 32, 1, 2)
+    assert attention.calibration is not None
     feature = torch.randn(1, 32, 8, 8, requires_grad=True)
     x, flow = torch.randn(1, 32, 8, 8, requires_grad=True), torch.randn(1, 2, 8, 8, requires_grad=True)
     attention.calibration(x, attention.prepare(feature, flow, None)).sum().backward()
@@ -70,6 +72,7 @@ def test_calibration_has_no_gradient_through_the_distance():
 
 def test_the_correlation_passes_a_leaky_relu():
     attention = FlowAttention(32, 32, 1, 2)
+    assert attention.calibration is not None
     seen = []
     attention.calibration.features.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     x = torch.randn(1, 32, 8, 8)

@@ -7,7 +7,7 @@ import torch
 
 from diffusion.samplers import guided
 from models.pose_transfer import PoseTransferModel
-from tests.processes import run
+from tests.warm import run
 
 TOLERANCE = 2e-5
 
@@ -24,7 +24,7 @@ def model(shared, shared_tools, tmp_path_factory):  # noqa: ARG001
 
 @pytest.fixture(scope="module")
 def inputs(shared_tools):  # noqa: ARG001
-    from golden_inputs import forward_inputs
+    from golden_inputs import forward_inputs  # pyright: ignore[reportMissingImports] (of shared_tools)
 
     names = ("x_t", "t", "source_image", "source_pose", "target_pose")
     return dict(zip(names, forward_inputs(), strict=True))
@@ -58,7 +58,7 @@ def test_predictions_flows_masks_and_features_equal_the_release(model, inputs, c
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("guidance", [1, 2])
+@pytest.mark.parametrize("guidance", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_guided_predictions_equal_those_of_the_release(model, inputs, condition, golden, guidance):
     expected = golden("forward")
     noise, null = (expected[name][:, :3] for name in ("prediction", "prediction_null"))

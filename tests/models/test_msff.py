@@ -14,14 +14,14 @@ def test_channel_attention_equals_its_formula_head_by_head():
     for m, width in enumerate(channels):
         heads = []
         for head in range(4):
-            query = normed[m] @ attention.queries[m].weight[head * width : (head + 1) * width].T
+            query = normed[m] @ attention.get_parameter(f"queries.{m}.weight")[head * width : (head + 1) * width].T
             key = together @ attention.key.weight[head * 20 : (head + 1) * 20].T
             value = together @ attention.value.weight[head * 20 : (head + 1) * 20].T
             scores = query.transpose(1, 2) @ key / math.sqrt(20)  # (2, C_m, C)
             mean, variance = scores.mean(dim=(1, 2), keepdim=True), scores.var(dim=(1, 2), keepdim=True, correction=0)
             shares = ((scores - mean) / (variance + 1e-5).sqrt()).softmax(dim=2)
             heads.append(value @ shares.transpose(1, 2))
-        expected = torch.stack(heads).mean(dim=0) @ attention.outs[m].weight.T
+        expected = torch.stack(heads).mean(dim=0) @ attention.get_parameter(f"outs.{m}.weight").T
         torch.testing.assert_close(contexts[m], expected)
 
 
@@ -31,21 +31,23 @@ def test_the_scale_stands_before_the_norm():
     with torch.no_grad():
         attention.key.weight.mul_(1e-3)
     normed, together = [torch.randn(1, 6, 8)], torch.randn(1, 6, 8)
-    query, key = normed[0] @ attention.queries[0].weight[:8].T, together @ attention.key.weight[:8].T
+    query, key = normed[0] @ attention.get_parameter("queries.0.weight")[:8].T, together @ attention.key.weight[:8].T
     scores = query.transpose(1, 2) @ key
     assert (scores / math.sqrt(8)).var() < 1e-4
     head = (F.instance_norm(scores[:, None] / math.sqrt(8))[:, 0].softmax(dim=2)
             @ (together @ attention.value.weight[:8].T).transpose(1, 2))  # fmt: skip
     with torch.no_grad():  # Silence the other heads.
         attention.value.weight[8:] = 0
-    torch.testing.assert_close(attention(normed, together)[0], (head / 4).transpose(1, 2) @ attention.outs[0].weight.T)
+    torch.testing.assert_close(
+        attention(normed, together)[0], (head / 4).transpose(1, 2) @ attention.get_parameter("outs.0.weight").T
+    )
 
 
 def test_projecting_before_the_upsampling_changes_nothing():
     fusion = MSFF([32, 16], 8, [32, 64], [1, 2], dropout=0.0).eval()
     for project in fusion.project:
-        project[1].running_mean.normal_()
-        project[1].running_var.uniform_(0.5, 2)
+        project.get_buffer("1.running_mean").normal_()
+        project.get_buffer("1.running_var").uniform_(0.5, 2)
     maps = [torch.randn(1, 32, 32, 16), torch.randn(1, 64, 16, 8)]
     before = []
     for norm in fusion.norms:

@@ -21,7 +21,7 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.fixture(params=CONFIGS.values(), ids=list(CONFIGS))
 def model(request):
     return shaken(tiny_model_config(**request.param))
 
@@ -90,9 +90,13 @@ def test_what_comes_before_the_first_attention_is_computed_once():
     noisy, source_image, source_pose, target_pose = batch()
     condition = model.encode(source_image, source_pose, target_pose)
     seen = {}
+
+    def counting(name):
+        return lambda _, given: seen.update({name: len(given[0])})
+
     for name, module in model.denoiser.named_modules():
         if isinstance(module, ResBlock):
-            module.register_forward_pre_hook(lambda _, given, name=name: seen.update({name: len(given[0])}))
+            module.register_forward_pre_hook(counting(name))
     model.denoise_both(noisy["x_t"], noisy["t"], target_pose, condition)
     assert {name for name, count in seen.items() if count == 2} == {
         "slim_in.1.down", "slim_in.1.widen", "deep_in.0.down", "deep_in.0.block1", "deep_in.0.block2"

@@ -200,7 +200,7 @@ def test_weights_that_are_missing_damaged_or_of_another_architecture_are_named(m
 
 
 def test_a_folder_without_a_configuration_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"config\.yaml: no such"):
+    with pytest.raises(InputError, match=r": holds neither a checkpoint \(config\.yaml, "):
         PoseTransferModel.from_pretrained(tmp_path)
 
 

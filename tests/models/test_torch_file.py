@@ -37,9 +37,11 @@ def identity(value):
 def elsewhere():
     """A module that can be imported while a file is written, and no more."""
     module = types.ModuleType("module_of_the_authors")
-    module.Colour = enum.Enum("Colour", "RED GREEN", module=module.__name__)
-    module.Settings = type("Settings", (), {"__module__": module.__name__})
-    module.function = types.FunctionType(identity.__code__, vars(module), "function")
+    vars(module).update(
+        Colour=enum.Enum("Colour", "RED GREEN", module=module.__name__),
+        Settings=type("Settings", (), {"__module__": module.__name__}),
+        function=types.FunctionType(identity.__code__, vars(module), "function"),
+    )
     module.function.__qualname__ = "function"
     sys.modules[module.__name__] = module
     yield module
@@ -58,7 +60,7 @@ class Call:
 
 def write(path, content, elsewhere=None, **options):
     torch.save(content, path, **options)
-    sys.modules.pop(getattr(elsewhere, "__name__", None), None)
+    sys.modules.pop(getattr(elsewhere, "__name__", ""), None)
     return path
 
 

@@ -155,14 +155,14 @@ def test_a_save_waits_for_the_one_before(state, experiment, processes):
 
 def test_too_little_room_is_told_before_anything_is_written(state, experiment, processes, tmp_path, monkeypatch):
     save(state, experiment, 1)
-    usage = type("Usage", (), {"free": 50 << 20})
+    usage = type("Usage", (), {"free": 5 << 20})
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     writer = CheckpointWriter(experiment, processes)
     writer.save(Progress(2), *state)
     ((step, outcome),) = writer.outcomes()
     assert step == 2
-    assert "a checkpoint takes 125 MiB, and 50 MiB are free; earlier checkpoints are whole" in outcome
-    with pytest.raises(InputError, match="50 MiB are free"):
+    assert "a checkpoint takes 33 MiB, and 5 MiB are free; earlier checkpoints are whole" in outcome
+    with pytest.raises(InputError, match="5 MiB are free"):
         writer.finish()
     assert newest_whole(tmp_path) == step_folder(tmp_path, 1)
     monkeypatch.undo()

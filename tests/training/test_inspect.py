@@ -1,20 +1,28 @@
 import json
 import os
+import shutil
 
 import pytest
 
 from models.run_folder import step_folder
-from tests.processes import run
+from tests.warm import run
 from training.inspect import describe_run
 from training.trainer import Trainer
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return tmp_path_factory.mktemp("trained")
+
+
 @pytest.fixture
-def finished(experiment, tmp_path):
-    """The folder of a run that is done."""
-    experiment.training.max_skipped = 3
-    Trainer(experiment).run()
-    return tmp_path / "run"
+def finished(experiment, trained, tmp_path):
+    """The folder of a run that is done, of which each test has a copy."""
+    experiment.training.max_skipped, experiment.training.picture_every = 3, 1000
+    if not list(trained.iterdir()):
+        Trainer(experiment).run()
+        shutil.copytree(tmp_path / "run", trained, dirs_exist_ok=True)
+    return shutil.copytree(trained, tmp_path / "run", dirs_exist_ok=True)
 
 
 def test_a_run_that_is_done_is_described(finished):
@@ -37,7 +45,7 @@ def test_damage_events_and_what_is_to_go_are_told(finished):
     text = "\n".join(describe_run(finished))
     assert "step 6 of 60 (10%)" in text
     assert "to go: about" in text
-    assert "step_00000006  109 MiB, state.json is damaged" in text
+    assert "step_00000006  18 MiB, state.json is damaged" in text
     assert "events: 2 skipped" in text
     assert "step 2: left out 2" in text
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from config.schema import Config, LossConfig
+from data.loader import both_directions
 from models.pose_transfer import PoseTransferModel
 from tests.tiny import tiny_model_config
 from training.loss import TrainingLoss
@@ -41,8 +42,8 @@ def test_errors_are_weighed_by_min_snr_on_request(config):
     assert other["mse"] == plain["mse"]
     assert other["vb"] == plain["vb"]
 
-    loss = TrainingLoss(weighed, torch.device("cpu"))
-    t, noise, _ = loss.draw_noise(batch["position"].repeat(2), (3, 32, 32))  # Both directions.
+    loss, both = TrainingLoss(weighed, torch.device("cpu")), both_directions(batch)
+    t, noise, _ = loss.draw_noise(both["position"], both["direction"], (3, 32, 32))
     weight = ((1 - loss.diffusion.sqrt_alpha_bar[t] ** 2) / loss.diffusion.sqrt_alpha_bar[t] ** 2).clamp(max=10)
     expected = (weight * noise.square().mean(dim=(1, 2, 3))).mean() + plain["vb"]
     assert other["loss"] == pytest.approx(float(expected), rel=1e-4)
@@ -65,5 +66,6 @@ def test_self_calibrated_flows_are_trained_by_the_flow_losses_on_request(weight)
 
     # The prediction of a new model is zero, so calibration learns from these losses alone.
     losses.total.backward()
-    assert all(level.attention.calibration.displacement.weight.grad.any() == (weight > 0)
-               for level in (*model.denoiser.deep_in, *model.denoiser.deep_out, model.denoiser.middle))  # fmt: skip
+    of_calibration = [x.grad for name, x in model.named_parameters() if name.endswith("displacement.weight")]
+    assert len(of_calibration) == len(config.model.attention) * 2 + 1
+    assert all(gradient.any() == (weight > 0) for gradient in of_calibration)

@@ -8,8 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from diffusion.gaussian import STEPS
 from models.pose_transfer import PoseTransferModel
 from models.run_folder import checkpoint_steps, newest_whole
+from tests import processes, warm
 from tests.conftest import ROOT
-from tests.processes import run, torchrun
 from training.trainer import Trainer
 
 
@@ -47,11 +47,11 @@ def test_a_run_leaves_checkpoints_scalars_and_pictures(experiment, tmp_path):
 
 def test_a_run_in_two_parts_equals_an_unbroken_one_bit_for_bit(experiment, tmp_path):
     experiment.model.dropout = 0.1
-    whole, parts = changed(experiment, tmp_path / "whole"), changed(experiment, tmp_path / "parts")
+    whole, parts = (changed(experiment, tmp_path / name, steps=4) for name in ("whole", "parts"))
     Trainer(whole).run()
-    Trainer(changed(parts, tmp_path / "parts", steps=4)).run()
+    Trainer(changed(parts, tmp_path / "parts", steps=2)).run()
     resumed = Trainer(parts)
-    assert resumed.progress.step == 4
+    assert resumed.progress.step == 2
     resumed.run()
     assert_equal(final_tensors(parts), final_tensors(whole))
 
@@ -59,8 +59,8 @@ def test_a_run_in_two_parts_equals_an_unbroken_one_bit_for_bit(experiment, tmp_p
 def test_two_processes_have_the_gradient_of_one_on_the_joint_batch(experiment, write_experiment, tmp_path):
     path = write_experiment(experiment)
     gradient = ROOT / "tests" / "training" / "gradient.py"
-    torchrun(2, gradient, path, tmp_path / "two.safetensors", "training.batch_size=2")
-    run(gradient, path, tmp_path / "one.safetensors", "training.batch_size=4")
+    warm.torchrun(2, gradient, path, tmp_path / "two.safetensors", "training.batch_size=2")
+    warm.run(gradient, path, tmp_path / "one.safetensors", "training.batch_size=4")
     one, two = load_file(tmp_path / "one.safetensors"), load_file(tmp_path / "two.safetensors")
     assert one.keys() == two.keys()
     largest = max(gradient.abs().max() for gradient in one.values())
@@ -70,14 +70,14 @@ def test_two_processes_have_the_gradient_of_one_on_the_joint_batch(experiment, w
 
 
 def test_two_processes_train_and_leave_one_checkpoint(experiment, write_experiment, tmp_path):
-    torchrun(2, "train.py", write_experiment(experiment), "training.steps=2")
+    processes.torchrun(2, "train.py", write_experiment(experiment), "training.steps=2")
     assert checkpoint_steps(tmp_path / "run") == [2]
 
 
 def test_a_tiny_network_learns(experiment, tmp_path):
-    trainer = Trainer(changed(experiment, tmp_path / "run", steps=60))
+    trainer = Trainer(changed(experiment, tmp_path / "run", steps=30))
     batches, losses = iter(trainer.loader), []
-    for _ in range(60):
+    for _ in range(30):
         trainer.train_step(batches)
         losses.append(trainer.averages.take(trainer.processes)["mse"])
     assert losses[0] == pytest.approx(1, abs=0.1)
@@ -105,16 +105,16 @@ def test_accumulated_batches_give_the_gradient_of_their_mean(experiment, tmp_pat
 
 def test_noise_follows_from_the_seed_and_the_place_in_the_data_not_from_the_batch(experiment):
     trainer = Trainer(experiment)
-    t, noise, _ = trainer.loss.draw_noise(torch.tensor([5, 9, 5, 9]), (3, 8, 8))
+    t, noise, _ = trainer.loss.draw_noise(torch.tensor([5, 9, 5, 9]), torch.tensor([0, 0, 1, 1]), (3, 8, 8))
     for i, positions in enumerate(([5, 5], [9, 9])):
-        t_alone, noise_alone, _ = trainer.loss.draw_noise(torch.tensor(positions), (3, 8, 8))
+        t_alone, noise_alone, _ = trainer.loss.draw_noise(torch.tensor(positions), torch.tensor([0, 1]), (3, 8, 8))
         assert torch.equal(t_alone, t[[i, i + 2]])
         assert torch.equal(noise_alone, noise[[i, i + 2]])
     assert not torch.equal(noise[0], noise[2])
 
 
 def test_times_are_uniform_and_a_tenth_of_the_conditions_is_dropped(experiment):
-    t, _, keep = Trainer(experiment).loss.draw_noise(torch.arange(4000).repeat(2), (3, 1, 1))
+    t, _, keep = Trainer(experiment).loss.draw_noise(torch.arange(8000) // 2, torch.arange(8000) % 2, (3, 1, 1))
     assert t.min() >= 0
     assert t.max() < STEPS
     assert t.float().mean().item() == pytest.approx(STEPS / 2, rel=0.03)
@@ -122,11 +122,12 @@ def test_times_are_uniform_and_a_tenth_of_the_conditions_is_dropped(experiment):
 
 
 def test_weights_stay_where_they_are_when_the_run_is_done(experiment, tmp_path):
+    experiment.training.steps = 4
     Trainer(experiment).run()
     before = final_tensors(experiment)
     Trainer(experiment).run()
     assert_equal(final_tensors(experiment), before)
-    assert checkpoint_steps(tmp_path / "run") == [4, 6]
+    assert checkpoint_steps(tmp_path / "run") == [2, 4]
 
 
 def test_a_network_without_a_flow_trains_without_its_losses(experiment, tmp_path):
@@ -140,7 +141,7 @@ def test_a_network_without_a_flow_trains_without_its_losses(experiment, tmp_path
 
 
 def test_bfloat16_trains(experiment, write_experiment, tmp_path):
-    done = run("train.py", write_experiment(experiment), "training.precision=bf16", "training.steps=1",
+    done = warm.run("train.py", write_experiment(experiment), "training.precision=bf16", "training.steps=1",
                "training.batch_size=1")  # fmt: skip
     assert "step 1/1: loss 1." in done.stdout
     weights = load_file(newest_whole(tmp_path / "run") / "training" / "training.safetensors")
@@ -159,6 +160,6 @@ def test_gradient_checkpointing_trains_to_the_same_weights(experiment, tmp_path)
 
 def test_a_folder_that_another_process_trains_in_is_refused(experiment, write_experiment):
     trainer = Trainer(experiment)
-    done = run("train.py", write_experiment(experiment), check=False)
+    done = warm.run("train.py", write_experiment(experiment), check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {trainer.run_folder}: another process trains there")

@@ -1,4 +1,5 @@
 import logging
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ def own():
 
 
 def release(weights):
-    return Release("FILE.pt", weights, "ema", [], [])
+    return Release(Path("FILE.pt"), weights, "ema", [], [])
 
 
 def message(weights, own):
