@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from system.errors import InputError
 
 SUMS_FILE = "SHA256SUMS"
@@ -45,14 +47,11 @@ def write_text(path, text):
 
 
 def _runs(process):
-    """Whether the process of a number, other than this one, is there: a killed one left what it wrote."""
+    """Whether the process of a number, other than this one, runs: a killed one left what it wrote."""
     try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
+        return int(process) != os.getpid() and psutil.Process(int(process)).status() != psutil.STATUS_ZOMBIE
+    except (ValueError, psutil.NoSuchProcess):
         return False
-    except PermissionError:
-        return True
-    return int(process) != os.getpid()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,15 @@ def test_what_another_process_is_still_writing_stays(tmp_path):
     (tmp_path / f".file.{os.getppid()}.partial").mkdir()
     write_whole(tmp_path / "file", lambda file: file.write(b"all of it"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [f".file.{os.getppid()}.partial", "file"]
+
+
+def test_what_a_dead_process_left_goes_even_before_anyone_has_asked_how_it_ended(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    (tmp_path / f".file.{dead.pid}.partial").mkdir()
+    write_whole(tmp_path / "file", lambda file: file.write(b"new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    dead.wait()
 
 
 def test_what_a_killed_process_left_behind_is_swept(tmp_path):
