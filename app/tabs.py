@@ -50,7 +50,9 @@ def flow_tab(work, pictures, drawn, chosen):
     flow = gr.Image(label="Flow", format="png", interactive=False, show_label=False, buttons=SAVABLE, elem_id="flow")
     answer = told(functools.partial(_explained, work))
     pictures.select(_chosen, None, chosen, **QUIET)
-    explain.click(answer, [drawn, pictures, chosen, points], flow, **PRIVATE, **DRAWING)
+    # A click counts even while another picture is being explained.
+    inputs = [drawn, pictures, chosen, points]
+    explain.click(answer, inputs, flow, trigger_mode="always_last", **PRIVATE, **DRAWING)
 
 
 def animate_tab(work, inputs, settings):
