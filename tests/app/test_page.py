@@ -79,6 +79,14 @@ def draw(page, steps=20):
     page.click("#draw")
 
 
+def wait_until(page, condition):
+    """Wait for what the page makes Python do."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, page.locator(".toast-body").all_inner_texts()
+        page.wait_for_timeout(100)
+
+
 def wait_done(page, element="#progress"):
     try:
         page.wait_for_function(f"document.querySelector('{element}').innerText.includes('Done')")
@@ -373,8 +381,9 @@ def test_drawing_ends_when_the_browser_is_closed(browser, address, calls):
 
 def test_the_picture_that_shows_is_the_one_explained(at, pipeline):
     explained = []
-    image = pipeline.image
+    image, flows = pipeline.image, pipeline.flows
     pipeline.image = lambda given: explained.append(given.tobytes()) or image(given)
+    pipeline.flows = lambda *given: time.sleep(2) or flows(*given)  # The next click comes while it is at work.
 
     def explain():
         at.get_by_role("tab", name="Flow").click()
@@ -399,7 +408,7 @@ def test_the_picture_that_shows_is_the_one_explained(at, pipeline):
         at.wait_for_function("document.querySelector('#progress').innerText.includes('Done: 2 of 2')")
         assert explain() == third != first
     finally:
-        del pipeline.image
+        del pipeline.image, pipeline.flows
     assert not at.errors
 
 
