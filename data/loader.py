@@ -27,7 +27,7 @@ def training_loader(
     with other numbers of processes, pairs per batch and batches per step. Each process makes its own share: the loader
     must not be sharded again.
     """
-    batches = _Batches(first_position, max(0, steps) * accumulation, batch_size, rank, world_size)
+    batches = _Batches(first_position, steps * accumulation, batch_size, rank, world_size)
     return Loader(dataset, workers, batches)
 
 

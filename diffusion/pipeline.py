@@ -111,7 +111,7 @@ class PoseTransferPipeline:
         sampling = dataclasses.replace(sampling or self.sampling, **changes)
         person = source if isinstance(source, Person) else self.person(source, source_pose)
         steps = self.steps(person, target_pose, sampling, generators_of(generator, num_images), other, kept)
-        pictures = last(self._calling(callback_on_step_end, steps) if callback_on_step_end else steps).x_t
+        pictures = last(self._calling(callback_on_step_end, steps)).x_t
         if output_type == "pil":
             return PoseTransferOutput([self.shown(picture, target_pose.size) for picture in pictures])
         pictures = pictures.clamp(-1, 1).add(1).div(2)
@@ -143,9 +143,10 @@ class PoseTransferPipeline:
         yield from drawing(self.model, pose, condition, begin, sampling, generators, kept)
 
     def _calling(self, callback, steps):
-        """The same steps, with a call after each."""
+        """The same steps, with a call after each, where there is something to call."""
         for step in steps:
-            callback(self, step.number, step.t, {"x_t": step.x_t, "x_0": step.x_0})
+            if callback:
+                callback(self, step.number, step.t, {"x_t": step.x_t, "x_0": step.x_0})
             yield step
 
     @torch.no_grad()

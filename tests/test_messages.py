@@ -16,10 +16,8 @@ TABLES = (drawing, poses, datasets, configuration, checkpoints, runs, scoring, p
 ROWS = [row for module in TABLES for row in module.ROWS]
 UNDER_WAY = [row for module in (drawing, datasets, scoring) for row in module.UNDER_WAY]
 PROGRAMS = sorted({row.program for row in ROWS if not row.program.startswith("benchmarks/")})
-SLOW = (  # To begin.
-    "app", "app.transfer", "evaluation.flow", "evaluation.reference", "flow_ops.build", "flow_ops.check",
-    "scripts/convert_checkpoint.py", "scripts/grid.py", "scripts/plot_run.py", "scripts/publish.py", "training.inspect",
-)  # fmt: skip
+# Slow to begin: as processes of their own with --long only.
+SLOW = ("app", "app.transfer", "evaluation.flow", "evaluation.reference", "scripts/plot_run.py", "scripts/publish.py")
 ALONE = [min((row for row in ROWS if row.program == program), key=lambda row: len(row.command)) for program in PROGRAMS]
 
 

@@ -67,7 +67,7 @@ class Trainer:
         self.progress.pairs_per_step, self.progress.processes = self.plan.pairs, self.plan.processes
         self.loader = self._loader()
         self.signals, self.watchdog = signals or StopSignals(), Watchdog(settings.stall_seconds)
-        self.faults = Faults(config, self.processes, self.progress, self.loader.dataset)
+        self.faults = Faults(config, self.processes, self.progress, self.dataset)
         self.averages, self.reporter = Averages(), Silence()
 
     def run(self):
