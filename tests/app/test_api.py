@@ -178,15 +178,13 @@ def test_a_full_queue_turns_away_with_a_sentence(tiny_pipeline, monkeypatch):
     def hold(*_):
         turned_away.wait(20)
 
-    hook = tiny_pipeline.model.denoiser.register_forward_pre_hook(hold)
-    with served(tiny_pipeline) as address:
+    with tiny_pipeline.model.denoiser.register_forward_pre_hook(hold), served(tiny_pipeline) as address:
         clients = [Client(address, verbose=False) for _ in range(4)]
         with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
             jobs = [pool.submit(request, one) for one in clients]
             for job in jobs:
                 job.add_done_callback(lambda job: job.exception() and turned_away.set())
             said = [str(job.exception()) for job in jobs if job.exception()]
-    hook.remove()
     assert said
     assert all("queue" in text.lower() for text in said)
     assert len(said) < len(jobs)

@@ -337,8 +337,8 @@ def test_two_people_at_once_both_get_their_pictures(browser, address, pipeline):
         if len(calls) > 3:
             may_end.wait(PATIENCE / 1000)
 
-    hook = pipeline.model.denoiser.register_forward_pre_hook(hold)
-    with opened(browser) as first, opened(browser) as second:
+    held = pipeline.model.denoiser.register_forward_pre_hook(hold)
+    with held, opened(browser) as first, opened(browser) as second:
         for page in (first, second):
             open_page(page, address).click("#example")
             page.wait_for_selector("#photo img")
@@ -354,7 +354,6 @@ def test_two_people_at_once_both_get_their_pictures(browser, address, pipeline):
         assert "seed 0" in first.inner_text("#pictures")
         assert "seed 7" in second.inner_text("#pictures")
         assert shown_picture(first) != shown_picture(second)
-    hook.remove()
 
 
 @pytest.fixture
